@@ -1,0 +1,332 @@
+/* The family: who belongs to it, its lock, and blocking. Deaths are in family_death.c. */
+#include "family.h"
+
+#include <string.h>
+
+#include "deadline.h"
+#include "family_watch.h"
+
+static _Atomic slot_reference this_process;
+static plat_mutex join_mutex;
+static bool fork_hook_is_set;
+enum { FORK_HOOKS = 4 };
+static void (*fork_hooks[FORK_HOOKS])(void);
+static int (*may_found)(void);
+
+void family_on_found(int (*check)(void)) {
+    may_found = check;
+}
+
+void family_on_fork(void (*hook)(void)) {
+    for (int i = 0; i < FORK_HOOKS; i++) {
+        if (fork_hooks[i] == NULL || fork_hooks[i] == hook) {
+            fork_hooks[i] = hook;
+            return;
+        }
+    }
+}
+
+slot_reference family_self(void) {
+    return atomic_load_explicit(&this_process, memory_order_acquire);
+}
+
+bool family_is(slot_reference process) {
+    return process != 0 && slot_index(process) < ARENA_PROCESSES &&
+           atomic_load(&family_slot(process)->generation) == process >> SLOT_INDEX_BITS;
+}
+
+/* Runs in every forked child, in the one thread that it has: what this process knew of
+   itself and of others was its parent's. */
+static void forked(void) {
+    memset(&join_mutex, 0, sizeof join_mutex);
+    atomic_store(&this_process, 0);
+    /* Another thread of the parent may have been in the middle of a transaction. */
+    arena_abandon();
+    sleep_forked();
+    plat_bell_forked();
+    watch_forked();
+    for (int i = 0; i < FORK_HOOKS && fork_hooks[i] != NULL; i++) {
+        fork_hooks[i]();
+    }
+}
+
+int family_become(slot_reference process) {
+    struct process_slot *slot = family_slot(process);
+    struct plat_identity identity;
+    int error = plat_self_identity(&identity);
+    if (error == 0 && !fork_hook_is_set) {
+        error = plat_on_fork(forked);
+        fork_hook_is_set = error == 0;
+    }
+    if (error == 0) {
+        error = sleep_join(process);
+    }
+    if (error != 0) {
+        return error;
+    }
+    atomic_store(&slot->stamp, identity.stamp);
+    atomic_store(&slot->pid, (uint64_t)identity.pid);
+    atomic_store_explicit(&this_process, process, memory_order_release);
+    return 0;
+}
+
+/* The first slot of a new arena; nobody else has seen it yet. */
+static int found_family(void) {
+    int error = may_found == NULL ? 0 : may_found();
+    if (error == 0) {
+        error = arena_create();
+    }
+    if (error == 0) {
+        error = arena_commit_range(&arena->processes[0], 64 * sizeof arena->processes[0]);
+    }
+    if (error != 0) {
+        return error;
+    }
+    atomic_store(&arena->processes_used, 1);
+    strcpy(arena->processes[0].name, "MainProcess");
+    error = family_become(slot_reference_of(0, 0));
+    if (error == 0) {
+        atomic_store(&arena->processes[0].state, PROCESS_RUNNING);
+    }
+    return error;
+}
+
+/* A child that the host forked: nobody reserved a slot for it. */
+static int join_as_stranger(void) {
+    slot_reference process;
+    struct plat_identity identity;
+    int error = plat_self_identity(&identity);
+    /* family_reserve needs a thread slot, so that others know when a holder of the lock died;
+       it needs a process, and there is none yet. */
+    if (error == 0) {
+        error = sleep_join_as_stranger(&identity);
+    }
+    if (error == 0) {
+        error = family_reserve(&process, PROCESS_FORKED);
+    }
+    sleep_leave();
+    if (error != 0) {
+        return error;
+    }
+    strcpy(family_slot(process)->name, "ForkedProcess");
+    return family_become(process);
+}
+
+static int join_family(void) {
+    int error = 0;
+    plat_mutex_lock(&join_mutex);
+    if (family_self() == 0) {
+        error = arena == NULL ? found_family() : join_as_stranger();
+    }
+    plat_mutex_unlock(&join_mutex);
+    return error;
+}
+
+struct self *family_enter(int *error) {
+    *error = 0;
+    if (family_self() == 0) {
+        *error = join_family();
+        if (*error != 0) {
+            return NULL;
+        }
+    }
+    struct self *self = sleep_self();
+    if (self == NULL) {
+        *error = SPORK_ELIMIT;
+    }
+    return self;
+}
+
+/* ---- the lock ---- */
+
+/* Takes the lock from nobody, or from the dead. */
+static int try_lock(void *context, struct watch *watch) {
+    struct self *self = context;
+    uint64_t owner = atomic_load_explicit(&arena->lock, memory_order_relaxed);
+    if (owner == 0) {
+        if (atomic_compare_exchange_strong(&arena->lock, &owner, self->reference)) {
+            return 0;
+        }
+    }
+    if (owner != 0 && watch->count == 0) {
+        watch_thread(watch, owner);
+    }
+    return SPORK_EWOULDBLOCK;
+}
+
+static bool take_from_dead(struct self *self) {
+    uint64_t owner = atomic_load(&arena->lock);
+    if (owner == 0 || !family_thread_dead(owner) ||
+        !atomic_compare_exchange_strong(&arena->lock, &owner, self->reference)) {
+        return false;
+    }
+    arena_recover();
+    return true;
+}
+
+/* One wait for the lock. A thread that is armed for something else (family_block attempts
+   while armed) must not lose that, so it naps; the lock is held for microseconds. */
+static bool wait_for_lock(struct self *self) {
+    enum { NAP_NS = 50000 };
+    if (atomic_load_explicit(&self->slot->watching, memory_order_relaxed) != 0) {
+        plat_sleep_ns(NAP_NS);
+        return false;
+    }
+    struct watch watch = {0};
+    sleep_arm(self, &arena->lock_waiters);
+    bool locked = try_lock(self, &watch) == 0;
+    if (!locked) {
+        watch_sleep(self, plat_now_ns() + FAMILY_NET_NS, &watch, NULL);
+    }
+    sleep_disarm(self);
+    return locked;
+}
+
+/* Not family_block: that buries the dead it meets, which needs this lock. */
+void family_lock(struct self *self) {
+    enum { SPINS = 100, YIELDS = 16 };
+    struct watch watch;
+    for (uint64_t round = 0;; round++) {
+        watch.count = 0;
+        if (try_lock(self, &watch) == 0) {
+            return;
+        }
+        if (round < SPINS) {
+            plat_relax();
+            continue;
+        }
+        if (round < SPINS + YIELDS) {
+            plat_yield();
+            continue;
+        }
+        if (wait_for_lock(self) || take_from_dead(self)) {
+            return;
+        }
+    }
+}
+
+void family_unlock(struct self *self) {
+    (void)self;
+    arena_abandon();
+    atomic_store_explicit(&arena->lock, 0, memory_order_release);
+    sleep_wake(&arena->lock_waiters, 1);
+}
+
+void family_settle(struct self *self) {
+    family_lock(self);
+    family_unlock(self);
+}
+
+void family_commit(struct self *self) {
+    arena_commit();
+    family_unlock(self);
+}
+
+/* ---- blocking ---- */
+
+void watch_process(struct watch *watch, slot_reference process) {
+    enum { MOST = sizeof watch->processes / sizeof watch->processes[0] };
+    if (process == 0 || process == family_self() || (process & STRANGER) != 0 ||
+        watch->count == MOST) {
+        return;
+    }
+    for (uint32_t i = 0; i < watch->count; i++) {
+        if (watch->processes[i] == process) {
+            return;
+        }
+    }
+    watch->processes[watch->count++] = process;
+}
+
+void watch_thread(struct watch *watch, slot_reference thread) {
+    if (thread != 0) {
+        watch_process(watch, sleep_thread_process(thread));
+    }
+}
+
+/* True when one of them was dead, and is buried now. */
+static bool bury_watched(const struct watch *watch) {
+    bool any = false;
+    for (uint32_t i = 0; i < watch->count; i++) {
+        if (family_dead(watch->processes[i])) {
+            family_bury(watch->processes[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static int attempt_now(family_attempt *attempt, void *context) {
+    enum { PATIENCE = 200 };
+    int result = SPORK_EWOULDBLOCK;
+    bool again = true;
+    for (int round = 0; again && round < PATIENCE; round++) {
+        struct watch watch = {0};
+        result = attempt(context, &watch);
+        again = result == SPORK_EWOULDBLOCK && (bury_watched(&watch) || watch.brief);
+        if (again) {
+            plat_yield();
+        }
+    }
+    return result;
+}
+
+/* Sleeps once. Returns SPORK_EWOULDBLOCK to go on, anything else when the wait is over. */
+static int sleep_once(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                      void *context, int64_t deadline) {
+    struct watch watch = {0};
+    sleep_arm(self, waiters);
+    int result = attempt(context, &watch);
+    slot_reference dead = 0;
+    bool quiet = false;
+    if (result == SPORK_EWOULDBLOCK) {
+        int64_t net = plat_now_ns() + FAMILY_NET_NS;
+        quiet = watch_sleep(self, deadline < net ? deadline : net, &watch, &dead) ==
+                SPORK_ETIMEDOUT;
+    }
+    bool rung = sleep_disarm(self);
+    if (dead != 0) {
+        family_bury(dead);
+    }
+    if (quiet && !rung) {
+        family_look_for_dead();
+    }
+    if (result == SPORK_EWOULDBLOCK) {
+        watch.count = 0;
+        result = attempt(context, &watch);
+    }
+    /* Whoever rang counted on this thread to take something; it leaves without. */
+    if (rung && result != 0 && result != SPORK_EWOULDBLOCK) {
+        sleep_wake(waiters, 1);
+    }
+    return result;
+}
+
+int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                 void *context, int64_t deadline) {
+    enum { SPINS = 50, YIELDS = 8 };
+    struct watch watch = {0};
+    int result = attempt(context, &watch);
+    if (result != SPORK_EWOULDBLOCK) {
+        return result;
+    }
+    if (deadline == DEADLINE_NOW) {
+        return attempt_now(attempt, context);
+    }
+    for (int round = 0; round < SPINS + YIELDS; round++) {
+        if (round < SPINS) {
+            plat_relax();
+        } else {
+            plat_yield();
+        }
+        watch.count = 0;
+        result = attempt(context, &watch);
+        if (result != SPORK_EWOULDBLOCK) {
+            return result;
+        }
+    }
+    do {
+        result = sleep_once(self, waiters, attempt, context, deadline);
+    } while (result == SPORK_EWOULDBLOCK && plat_now_ns() < deadline);
+    return result;
+}

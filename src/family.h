@@ -1,0 +1,107 @@
+/* Rank 5: the family: its lock, its processes, their deaths, and the one loop that blocks. */
+#ifndef SRC_FAMILY_H
+#define SRC_FAMILY_H
+
+#include "sleep.h"
+
+/* ---- this process in the family ---- */
+
+/* Makes sure that this process belongs to a family and that this thread can work in it: the
+   root makes the arena at its first need; a child that the host itself forked takes a slot.
+   Every public call begins here. NULL: the detail says why; family_error is the number. */
+struct self *family_enter(int *error);
+/* Turns this process into the one of a slot that its parent reserved: after attaching the
+   arena (spawn), or in a forked child. */
+int family_become(slot_reference process);
+/* This process's slot; 0 before family_enter. */
+slot_reference family_self(void);
+static inline struct process_slot *family_slot(slot_reference process) {
+    return &arena->processes[slot_index(process)];
+}
+/* Whether the slot still is the incarnation that the reference names. */
+bool family_is(slot_reference process);
+
+/* Called once for each process that is found dead, in the process that found it, before its
+   slot is let go; the layers above put right there what the dead left half done. May be
+   called again for the same process if a first burial was itself cut short. */
+typedef void family_mourner(slot_reference dead);
+void family_on_death(family_mourner *mourner);
+/* For each thread of a dead process that was busy: the handle it was busy with. */
+typedef void family_thread_mourner(uint64_t handle, slot_reference dead_thread);
+void family_on_thread_death(family_thread_mourner *mourner);
+/* What may keep this process from founding a family: main is not past its guard. */
+void family_on_found(int (*check)(void));
+/* Called in a child forked by whomever, before anything else of spork runs there. */
+void family_on_fork(void (*hook)(void));
+
+/* ---- the lock ---- */
+
+/* Mutual exclusion between all threads of the family, for what the journal changes. It is
+   held for microseconds and never while waiting for anything. A holder's death is noticed,
+   and its transaction finished or forgotten. */
+void family_lock(struct self *self);
+void family_unlock(struct self *self);
+/* arena_commit, then family_unlock. */
+void family_commit(struct self *self);
+/* Waits until what the last holder of the lock had begun is true, or forgotten. For who takes
+   over from a dead thread what is changed both in transactions and without the lock: else its
+   last transaction could undo later what happened since. */
+void family_settle(struct self *self);
+
+/* ---- the process table ---- */
+
+/* Takes a slot for a child of this process, in state RESERVED; with PROCESS_FORKED for this
+   process itself, a stranger yet, in state RUNNING. Errors: SPORK_ELIMIT, SPORK_ENOSPACE. */
+int family_reserve(slot_reference *process, uint64_t flags);
+/* Lets a slot go that is dead and buried, or was never started. */
+void family_release(slot_reference process);
+/* The parent lets a child's slot go: it was never started, or has ended. */
+void family_forget_child(slot_reference process);
+/* The parent tells who runs in the slot; the watch on it is the launcher's own. */
+void family_started(slot_reference process, const struct plat_process *running);
+/* Stores a new state and wakes who waits for it. */
+void family_set_state(slot_reference process, enum process_state state);
+
+/* Whether a process has ended, as far as can be told without waiting. */
+bool family_dead(slot_reference process);
+/* Whether the thread behind the reference is no more: it left, or its process is dead. */
+bool family_thread_dead(slot_reference thread);
+/* Notices a death: reaps an own child, stores how it ended, puts right what it left, wakes
+   who waits. Safe to call for the living (nothing happens) and twice. */
+void family_bury(slot_reference process);
+/* Looks for dead among the processes that were at work in the family or are children of this
+   one, and buries them. */
+void family_look_for_dead(void);
+/* Ends a process: see plat_process_end. */
+int family_end(slot_reference process, enum plat_end how);
+/* The native that becomes ready at its end. Errors: SPORK_ENOTSUP. */
+int family_sentinel(slot_reference process, intptr_t *native);
+
+/* ---- blocking ---- */
+
+/* Whom an attempt waits for; a death among them ends the wait for a new attempt. */
+struct watch {
+    uint32_t count;
+    bool brief; /* somebody is in the middle of what takes him microseconds */
+    slot_reference processes[32];
+};
+/* Adds a process (a thread's process), unless the list is full: then the slow second look
+   notices. */
+void watch_process(struct watch *watch, slot_reference process);
+void watch_thread(struct watch *watch, slot_reference thread);
+
+/* Tries to do what the caller wants: 0 or an error ends the wait; SPORK_EWOULDBLOCK means
+   not yet, and adds to watch whose death would change that. */
+typedef int family_attempt(void *context, struct watch *watch);
+
+/* A missed call (its receiver was killed) is made good after at most this long. */
+#define FAMILY_NET_NS ((int64_t)200 * 1000000)
+
+/* The one loop that blocks: attempts, spins, yields, sleeps at waiters, until the attempt is
+   over or the deadline has passed (SPORK_EWOULDBLOCK, no detail). DEADLINE_NOW attempts once,
+   and again if a death, or somebody's unfinished microseconds, were in the way: what was put
+   before must be found, though another writer stopped halfway in front of it. */
+int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                 void *context, int64_t deadline);
+
+#endif

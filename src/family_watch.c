@@ -1,0 +1,240 @@
+/* Watches: which processes this one has open, and which are its children. */
+#include "family_watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    slot_reference process; /* whom the watch is on; 0: none */
+    struct plat_process watch;
+    uint32_t users;         /* threads that use it at this moment */
+    bool forgotten;         /* to be closed by the last of them */
+};
+
+static plat_mutex mutex;
+static struct entry entries[ARENA_PROCESSES];
+static slot_reference children_list[ARENA_PROCESSES];
+static size_t children_count;
+
+static void close_entry(struct entry *entry) {
+    if (entry->process != 0) {
+        plat_process_close(&entry->watch);
+    }
+    memset(entry, 0, sizeof *entry);
+}
+
+void watch_forked(void) {
+    memset(&mutex, 0, sizeof mutex);
+    for (size_t i = 0; i < ARENA_PROCESSES; i++) {
+        if (entries[i].process != 0) {
+            close_entry(&entries[i]);
+        }
+    }
+    children_count = 0;
+}
+
+static int open_entry(struct entry *entry, slot_reference process) {
+    struct process_slot *slot = family_slot(process);
+    struct plat_identity identity = {(int64_t)atomic_load(&slot->pid),
+                                     atomic_load(&slot->stamp)};
+    if (identity.pid == 0 || identity.stamp == 0) {
+        return SPORK_EBUSY; /* it has not told yet who it is */
+    }
+    if (entry->process != 0) {
+        if (entry->users > 0) {
+            return SPORK_EBUSY; /* an older process's watch is still in use */
+        }
+        close_entry(entry);
+    }
+    int error = plat_process_open(&entry->watch, identity);
+    if (error == 0) {
+        entry->process = process;
+    }
+    return error;
+}
+
+struct plat_process *watch_take(slot_reference process, int *error) {
+    struct entry *entry = &entries[slot_index(process)];
+    struct plat_process *taken = NULL;
+    plat_mutex_lock(&mutex);
+    *error = entry->process == process ? 0 : open_entry(entry, process);
+    if (*error == 0) {
+        entry->users++;
+        taken = &entry->watch;
+    }
+    plat_mutex_unlock(&mutex);
+    return taken;
+}
+
+void watch_drop(slot_reference process) {
+    struct entry *entry = &entries[slot_index(process)];
+    plat_mutex_lock(&mutex);
+    entry->users--;
+    if (entry->users == 0 && entry->forgotten) {
+        close_entry(entry);
+    }
+    plat_mutex_unlock(&mutex);
+}
+
+void watch_adopt(slot_reference child, const struct plat_process *process) {
+    struct entry *entry = &entries[slot_index(child)];
+    plat_mutex_lock(&mutex);
+    if (entry->process != 0 && entry->users == 0) {
+        close_entry(entry);
+    }
+    entry->watch = *process;
+    entry->process = child;
+    entry->forgotten = false;
+    plat_mutex_unlock(&mutex);
+}
+
+void watch_forget(slot_reference process) {
+    struct entry *entry = &entries[slot_index(process)];
+    plat_mutex_lock(&mutex);
+    if (entry->process == process) {
+        if (entry->users == 0) {
+            close_entry(entry);
+        } else {
+            entry->forgotten = true;
+        }
+    }
+    plat_mutex_unlock(&mutex);
+}
+
+/* ---- children ---- */
+
+void watch_add_child(slot_reference child) {
+    plat_mutex_lock(&mutex);
+    if (children_count < ARENA_PROCESSES) {
+        children_list[children_count++] = child;
+    }
+    plat_mutex_unlock(&mutex);
+}
+
+void watch_remove_child(slot_reference child) {
+    plat_mutex_lock(&mutex);
+    for (size_t i = 0; i < children_count; i++) {
+        if (children_list[i] == child) {
+            memmove(&children_list[i], &children_list[i + 1],
+                    (children_count - i - 1) * sizeof children_list[0]);
+            children_count--;
+            break;
+        }
+    }
+    plat_mutex_unlock(&mutex);
+}
+
+size_t watch_children(slot_reference *children, size_t capacity) {
+    plat_mutex_lock(&mutex);
+    size_t count = children_count;
+    size_t copied = count < capacity ? count : capacity;
+    if (copied > 0) {
+        memcpy(children, children_list, copied * sizeof children[0]);
+    }
+    plat_mutex_unlock(&mutex);
+    return count;
+}
+
+/* ---- sleeping under watch ---- */
+
+enum { FEW = 64 };
+/* What one sleep watches; the arrays grow for who has many children. */
+struct bundle {
+    size_t count, capacity;
+    slot_reference *processes;
+    const struct plat_process **watches;
+    slot_reference few_processes[FEW];
+    const struct plat_process *few_watches[FEW];
+};
+
+/* Returns false when the process turns out to be dead. */
+static bool add(struct bundle *bundle, slot_reference process) {
+    int error;
+    if (bundle->count == bundle->capacity) {
+        return true;
+    }
+    struct plat_process *watch = watch_take(process, &error);
+    if (watch != NULL) {
+        bundle->processes[bundle->count] = process;
+        bundle->watches[bundle->count++] = watch;
+    }
+    return error != SPORK_EPEERDIED;
+}
+
+static void make_room(struct bundle *bundle, size_t wanted) {
+    bundle->capacity = FEW;
+    bundle->processes = bundle->few_processes;
+    bundle->watches = bundle->few_watches;
+    if (wanted <= FEW) {
+        return;
+    }
+    slot_reference *processes = calloc(wanted, sizeof *processes);
+    const struct plat_process **watches = calloc(wanted, sizeof *watches);
+    if (processes == NULL || watches == NULL) {
+        free(processes);
+        free(watches);
+        return; /* the first of them are watched; the others are looked at by the net */
+    }
+    bundle->capacity = wanted;
+    bundle->processes = processes;
+    bundle->watches = watches;
+}
+
+static void drop_all(struct bundle *bundle) {
+    for (size_t i = 0; i < bundle->count; i++) {
+        watch_drop(bundle->processes[i]);
+    }
+    if (bundle->processes != bundle->few_processes) {
+        free(bundle->processes);
+        free(bundle->watches);
+    }
+}
+
+static slot_reference add_children(struct bundle *bundle, size_t children) {
+    slot_reference few[FEW];
+    slot_reference *list = children <= FEW ? few : calloc(children, sizeof *list);
+    slot_reference dead = 0;
+    if (list == NULL) {
+        return 0;
+    }
+    size_t count = watch_children(list, children);
+    for (size_t i = 0; i < count && i < children && dead == 0; i++) {
+        bool is_thread = (atomic_load(&family_slot(list[i])->flags) & PROCESS_THREAD) != 0;
+        if (!is_thread && !add(bundle, list[i])) {
+            dead = list[i];
+        }
+    }
+    if (list != few) {
+        free(list);
+    }
+    return dead;
+}
+
+int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
+                slot_reference *dead) {
+    struct bundle bundle = {0};
+    slot_reference found = 0;
+    size_t children = dead == NULL ? 0 : watch_children(NULL, 0);
+    make_room(&bundle, watch->count + children);
+    for (uint32_t i = 0; i < watch->count && found == 0; i++) {
+        if (!add(&bundle, watch->processes[i])) {
+            found = watch->processes[i];
+        }
+    }
+    if (found == 0 && children > 0) {
+        found = add_children(&bundle, children);
+    }
+    int result = SPORK_EPEERDIED;
+    if (found == 0) {
+        size_t index = 0;
+        result = sleep_now(self, deadline, bundle.watches, bundle.count, &index);
+        if (result == SPORK_EPEERDIED) {
+            found = bundle.processes[index];
+        }
+    }
+    drop_all(&bundle);
+    if (dead != NULL) {
+        *dead = found;
+    }
+    return result;
+}

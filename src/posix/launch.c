@@ -1,0 +1,406 @@
+/* Starting programs, forking, and the lifeline.
+
+   The lifeline is a pipe whose writing end its owner alone holds. Each child has a reading
+   end of its own (its own open file description), for which the kernel is asked to send
+   SIGKILL when the pipe's other side goes away: with the owner's last thread, not with the
+   thread that started the child, as PR_SET_PDEATHSIG would. No thread of ours watches it. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "native.h"
+
+extern char **environ;
+
+/* ---- the lifeline ---- */
+
+static plat_mutex lifeline_mutex;
+static int own_read = -1;  /* what children get; never read */
+static int own_write = -1; /* closed by our death alone */
+static int held = -1;      /* our parent's, on which we hang */
+static bool hook_is_set;
+
+/* A child that anybody forks must not keep our writing end open. */
+static void drop_own_ends(void) {
+    memset(&lifeline_mutex, 0, sizeof lifeline_mutex);
+    if (own_write >= 0) {
+        close(own_write);
+        close(own_read);
+    }
+    own_read = own_write = -1;
+}
+
+int lifeline_open(int *read_fd) {
+    int ends[2];
+    int error = 0;
+    plat_mutex_lock(&lifeline_mutex);
+    if (!hook_is_set) {
+        hook_is_set = pthread_atfork(NULL, NULL, drop_own_ends) == 0;
+    }
+    if (own_write < 0) {
+        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+            error = native_error(SPORK_ESYSTEM, "pipe2", errno);
+        } else {
+            own_read = native_move_up(ends[0]);
+            own_write = native_move_up(ends[1]);
+        }
+    }
+    *read_fd = own_read;
+    plat_mutex_unlock(&lifeline_mutex);
+    return error;
+}
+
+int lifeline_held_fd(void) {
+    return held;
+}
+
+/* Opens the pipe anew, so that owner and signal are of this process alone. */
+static int hang_on(int read_fd) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", read_fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return native_error(SPORK_ESYSTEM, "opening the lifeline anew", errno);
+    }
+    close(read_fd);
+    held = native_move_up(fd);
+    if (fcntl(held, F_SETOWN, getpid()) != 0 || fcntl(held, F_SETSIG, SIGKILL) != 0 ||
+        fcntl(held, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
+        return native_error(SPORK_ESYSTEM, "arming the lifeline", errno);
+    }
+    /* The parent may have died before the kernel was asked. */
+    char byte;
+    if (read(held, &byte, 1) == 0) {
+        raise(SIGKILL);
+    }
+    return 0;
+}
+
+int plat_lifeline_hold(bool detached) {
+    if (detached) {
+        close(CHILD_LIFELINE_FD);
+        return 0;
+    }
+    return hang_on(CHILD_LIFELINE_FD);
+}
+
+/* ---- running a program ---- */
+
+static size_t count_words(const char *const *words) {
+    size_t count = 0;
+    while (words != NULL && words[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static bool is_replaced(const char *variable, const char *const *added) {
+    for (size_t i = 0; added != NULL && added[i] != NULL; i++) {
+        size_t name = strcspn(added[i], "=") + 1;
+        if (strncmp(variable, added[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* This process's variables with the added ones; the words themselves are not copied. */
+static const char **make_environment(const char *const *added) {
+    size_t own = count_words((const char *const *)environ);
+    const char **made = calloc(own + count_words(added) + 1, sizeof *made);
+    size_t count = 0;
+    if (made == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < own; i++) {
+        if (!is_replaced(environ[i], added)) {
+            made[count++] = environ[i];
+        }
+    }
+    for (size_t i = 0; added != NULL && added[i] != NULL; i++) {
+        made[count++] = added[i];
+    }
+    return made;
+}
+
+/* Where the launch's descriptors are copied to first, so that none overwrites another. */
+struct plan {
+    posix_spawn_file_actions_t actions;
+    int null_fd;
+    int number;
+};
+
+static void add_dup(struct plan *plan, int from, int to) {
+    if (plan->number == 0) {
+        plan->number = posix_spawn_file_actions_adddup2(&plan->actions, from, to);
+    }
+}
+
+static void plan_streams(struct plan *plan, const struct plat_launch *launch) {
+    for (int i = 0; i < 3; i++) {
+        intptr_t stream = launch->streams[i];
+        if (stream == PLAT_STREAM_NULL) {
+            if (plan->number == 0) {
+                plan->number = posix_spawn_file_actions_addopen(&plan->actions, i, "/dev/null",
+                                                                O_RDWR, 0);
+            }
+        } else if (stream != PLAT_STREAM_INHERIT) {
+            add_dup(plan, (int)stream, i);
+        }
+    }
+}
+
+static bool is_listed(const struct plat_launch *launch, int fd) {
+    for (size_t i = 0; i < launch->inherit_count; i++) {
+        if (launch->inherit[i] == fd) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Everything from `from` on is closed but what is listed. */
+static void plan_closing(struct plan *plan, const struct plat_launch *launch, int from) {
+    int highest = from - 1;
+    for (size_t i = 0; i < launch->inherit_count; i++) {
+        int fd = (int)launch->inherit[i];
+        add_dup(plan, fd, fd); /* takes close-on-exec off */
+        highest = fd > highest ? fd : highest;
+    }
+    for (int fd = from; fd <= highest && plan->number == 0; fd++) {
+        if (!is_listed(launch, fd)) {
+            plan->number = posix_spawn_file_actions_addclose(&plan->actions, fd);
+        }
+    }
+    if (plan->number == 0) {
+        plan->number = posix_spawn_file_actions_addclosefrom_np(&plan->actions, highest + 1);
+    }
+}
+
+static int check_inherited(const struct plat_launch *launch) {
+    int lowest = launch->memory != NULL ? CHILD_FIRST_OTHER_FD : 3;
+    for (size_t i = 0; i < launch->inherit_count; i++) {
+        int fd = (int)launch->inherit[i];
+        if (fcntl(fd, F_GETFD) < 0) {
+            return error_set(SPORK_EINVAL, "descriptor %d is not open, so it cannot be inherited",
+                             fd);
+        }
+        if (fd < lowest) {
+            return error_set(SPORK_EINVAL,
+                             "descriptor %d cannot be inherited: numbers below %d are taken", fd,
+                             lowest);
+        }
+    }
+    return 0;
+}
+
+static int plan_descriptors(struct plan *plan, const struct plat_launch *launch) {
+    int from = 3;
+    int lifeline = -1;
+    int error = check_inherited(launch);
+    if (error == 0 && launch->memory != NULL) {
+        error = lifeline_open(&lifeline);
+    }
+    if (error != 0) {
+        return error;
+    }
+    plan_streams(plan, launch);
+    if (launch->memory != NULL) {
+        add_dup(plan, (int)launch->memory->native, CHILD_MEMORY_FD);
+        add_dup(plan, lifeline, CHILD_LIFELINE_FD);
+        from = CHILD_FIRST_OTHER_FD;
+    }
+    plan_closing(plan, launch, from);
+    if (plan->number == 0) {
+        return 0;
+    }
+    /* EBADF: the limit of descriptors is below a number that the child is to have. */
+    return native_error(plan->number == ENOMEM ? SPORK_ENOMEM : SPORK_ESYSTEM,
+                        "posix_spawn_file_actions", plan->number);
+}
+
+static int set_signals(posix_spawnattr_t *attributes) {
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(attributes, &none);
+    posix_spawnattr_setsigdefault(attributes, &all);
+    return posix_spawnattr_setflags(attributes,
+                                    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int run(const struct plat_launch *launch, const struct plan *plan, const char **words,
+               pid_t *pid) {
+    posix_spawnattr_t attributes;
+    int number = posix_spawnattr_init(&attributes);
+    if (number == 0) {
+        number = set_signals(&attributes);
+        if (number == 0) {
+            number = posix_spawn(pid, launch->path, &plan->actions, &attributes,
+                                 (char *const *)(uintptr_t)launch->argv,
+                                 (char *const *)(uintptr_t)words);
+        }
+        posix_spawnattr_destroy(&attributes);
+    }
+    if (number == 0) {
+        return 0;
+    }
+    native_error(SPORK_EPROGRAM, "posix_spawn", number);
+    bool resources = number == ENOMEM || number == EAGAIN;
+    return error_prefix(resources ? SPORK_ESYSTEM : SPORK_EPROGRAM, "%s cannot be run",
+                        launch->path);
+}
+
+int plat_launch(struct plat_process *process, const struct plat_launch *launch) {
+    struct plan plan = {.null_fd = -1};
+    pid_t pid = 0;
+    int number = posix_spawn_file_actions_init(&plan.actions);
+    if (number != 0) {
+        return native_error(SPORK_ENOMEM, "posix_spawn_file_actions_init", number);
+    }
+    const char **words = make_environment(launch->add_environment);
+    int error = words == NULL ? error_set(SPORK_ENOMEM, "no memory for an environment")
+                              : plan_descriptors(&plan, launch);
+    if (error == 0) {
+        error = run(launch, &plan, words, &pid);
+    }
+    posix_spawn_file_actions_destroy(&plan.actions);
+    free(words);
+    return error != 0 ? error : plat_process_adopt(process, pid);
+}
+
+/* ---- forking ---- */
+
+static void close_others(const intptr_t *inherit, size_t count) {
+    /* Between each two descriptors that are kept, in rising order, a range is closed. */
+    unsigned from = 3;
+    for (;;) {
+        unsigned next = ~0u;
+        int own[2] = {memory_fd(), held};
+        for (int i = 0; i < 2; i++) {
+            next = own[i] >= 0 && (unsigned)own[i] >= from && (unsigned)own[i] < next
+                       ? (unsigned)own[i]
+                       : next;
+        }
+        for (size_t i = 0; i < count; i++) {
+            next = inherit[i] >= (intptr_t)from && (unsigned)inherit[i] < next
+                       ? (unsigned)inherit[i]
+                       : next;
+        }
+        if (next > from) {
+            syscall(SYS_close_range, from, next == ~0u ? ~0u : next - 1, 0);
+        }
+        if (next == ~0u) {
+            return;
+        }
+        from = next + 1;
+    }
+}
+
+/* Handlers are the parent's, and point into code that does not expect to run here. */
+static void reset_signals(void) {
+    sigset_t none;
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+            number != SIGKILL && number != SIGSTOP) {
+            action = (struct sigaction){.sa_handler = SIG_DFL};
+            sigaction(number, &action, NULL);
+        }
+    }
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child. lifeline: the reading end of who asked for it; -1: none. */
+static void settle_child(const intptr_t *inherit, size_t count, int lifeline) {
+    int old_held = held;
+    held = -1;
+    if (lifeline >= 0 && hang_on(lifeline) != 0) {
+        _exit(127);
+    }
+    if (old_held >= 0 && old_held != lifeline) {
+        close(old_held);
+    }
+    close_others(inherit, count);
+    reset_signals();
+}
+
+/* fork() with the present process's parent as the child's: what glibc's fork does for a
+   process of one thread, with CLONE_PARENT. The thread's id in the C library and its robust
+   list are kept right by the same two addresses that fork gives the kernel. */
+static pid_t fork_sibling(void) {
+    pid_t *tid_address = NULL;
+    void *robust_list = NULL;
+    size_t robust_size = 0;
+    prctl(PR_GET_TID_ADDRESS, &tid_address);
+    syscall(SYS_get_robust_list, 0, &robust_list, &robust_size);
+    struct clone_args arguments = {.flags = CLONE_PARENT};
+    if (tid_address != NULL) {
+        arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+        arguments.child_tid = (uint64_t)(uintptr_t)tid_address;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (pid == 0) {
+        if (robust_list != NULL) {
+            syscall(SYS_set_robust_list, robust_list, robust_size);
+        }
+        drop_own_ends();
+        native_after_raw_fork();
+    }
+    return pid;
+}
+
+int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inherit_count,
+              bool for_parent, bool detached, bool *in_child) {
+    int lifeline = -1;
+    int error = for_parent ? 0 : lifeline_open(&lifeline);
+    if (error != 0) {
+        return error;
+    }
+    lifeline = for_parent ? held : fcntl(lifeline, F_DUPFD_CLOEXEC, LOWEST_OWN_FD);
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = for_parent ? fork_sibling() : fork();
+    int number = errno;
+    if (pid == 0) {
+        settle_child(inherit, inherit_count, detached ? -1 : lifeline);
+        *in_child = true;
+        return 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!for_parent) {
+        close(lifeline);
+    }
+    if (pid < 0) {
+        return native_error(SPORK_ESYSTEM, "fork", number);
+    }
+    *in_child = false;
+    if (for_parent) {
+        *process = (struct plat_process){{pid, 0}, PLAT_NO_NATIVE, false};
+        return 0;
+    }
+    return plat_process_adopt(process, pid);
+}
+
+int plat_fork_plain(int64_t *pid) {
+    pid_t child = fork();
+    if (child < 0) {
+        return native_error(SPORK_ESYSTEM, "fork", errno);
+    }
+    *pid = child;
+    return 0;
+}

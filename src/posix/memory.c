@@ -1,0 +1,104 @@
+/* The family's mapping: one sparse memfd. Nothing names it, so nothing of it can be left. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "native.h"
+
+enum { LEAST = 64 << 20 };
+static int family_fd = -1;
+
+int memory_fd(void) {
+    return family_fd;
+}
+
+/* A file-size limit would turn a growing memfd into a signal. */
+static size_t within_limits(size_t size) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur < size) {
+        return (size_t)limit.rlim_cur / 4096 * 4096;
+    }
+    return size;
+}
+
+static int map(struct plat_memory *memory, int fd, size_t size) {
+    void *base =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (base == MAP_FAILED) {
+        return errno;
+    }
+    /* A core file of one process need not hold what all processes share. */
+    madvise(base, size, MADV_DONTDUMP);
+    memory->base = base;
+    memory->size = size;
+    memory->native = fd;
+    family_fd = fd;
+    snprintf(memory->name, sizeof memory->name, "%d", CHILD_MEMORY_FD);
+    return 0;
+}
+
+int plat_memory_create(struct plat_memory *memory, size_t size) {
+    int fd = memfd_create("spork", MFD_CLOEXEC);
+    if (fd < 0) {
+        return native_error(SPORK_ESYSTEM, "memfd_create", errno);
+    }
+    fd = native_move_up(fd);
+    int number = EFBIG; /* stands when the file-size limit leaves less than the least */
+    for (size = within_limits(size); size >= LEAST; size = size / 2 / 4096 * 4096) {
+        if (ftruncate(fd, (off_t)size) != 0) {
+            number = errno;
+            continue;
+        }
+        number = map(memory, fd, size);
+        if (number == 0) {
+            return 0;
+        }
+    }
+    close(fd);
+    return native_error(SPORK_ENOSPACE, "address space for the family's memory", number);
+}
+
+int plat_memory_attach(struct plat_memory *memory, const char *name) {
+    int fd = atoi(name);
+    struct stat status;
+    if (fd < CHILD_MEMORY_FD || fstat(fd, &status) != 0 || status.st_size < LEAST) {
+        return error_set(SPORK_ESTALE, "descriptor %s is not the family's memory", name);
+    }
+    fd = native_move_up(fd);
+    int number = map(memory, fd, (size_t)status.st_size);
+    return number == 0 ? 0 : native_error(SPORK_ENOSPACE, "mmap of the family's memory", number);
+}
+
+int plat_memory_commit(struct plat_memory *memory, size_t offset, size_t size) {
+    int number;
+    size_t from = offset / 4096 * 4096;
+    do {
+        number = fallocate((int)memory->native, 0, (off_t)from, (off_t)(offset + size - from))
+                     ? errno
+                     : 0;
+    } while (number == EINTR);
+    if (number == EOPNOTSUPP || number == ENOSYS) {
+        return 0; /* the pages come when they are touched */
+    }
+    return number == 0 ? 0 : native_error(SPORK_ENOSPACE, "reserving shared memory", number);
+}
+
+void plat_memory_discard(struct plat_memory *memory, size_t offset, size_t size) {
+    size_t from = (offset + 4095) / 4096 * 4096;
+    size_t to = (offset + size) / 4096 * 4096;
+    if (to > from) {
+        int saved = errno;
+        if (fallocate((int)memory->native, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                      (off_t)from, (off_t)(to - from)) != 0) {
+            errno = saved;
+        }
+    }
+}

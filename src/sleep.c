@@ -1,0 +1,217 @@
+/* Sleeping and waking.
+
+   A thread that waits is armed: its slot says at which waiters, its bell says ARMED, its bit
+   stands in arena->asleep, and the waiters' tickets have risen by 2 and are odd, in this
+   order. A waker changes what is waited for, and looks at the tickets behind a full fence:
+   even means that whoever arms later will see the change. Else it looks through the bits for
+   slots that watch these waiters, and rings as many as it has to. When it finds none it makes
+   the tickets even, unless they have risen since: somebody has arrived. (They never fall, so
+   a waker that was held up in between cannot take a new arrival for the old state.)
+
+   A thread that dies while armed leaves a bit and tickets behind, which go when its process
+   is buried. One call may go to it before that, or may have gone to it before it died: the
+   burial passes it on, and family_block's slow second look (FAMILY_NET_NS) is there for what
+   nobody buries. */
+#include "sleep.h"
+
+#include <string.h>
+
+static _Thread_local struct self self;
+static slot_reference this_process;
+static uint64_t this_stamp; /* of a stranger */
+static bool exit_hook_is_set;
+
+static void leave(struct self *who) {
+    if (who->slot != NULL) {
+        uint32_t index = slot_index(who->reference);
+        atomic_fetch_and(&arena->asleep[index / 64], ~((uint64_t)1 << (index % 64)));
+        atomic_store(&who->slot->watching, 0);
+        atomic_store(&who->slot->busy, 0);
+        atomic_store(&who->slot->counting, 0);
+        atomic_store(&who->slot->stamp, 0);
+        atomic_fetch_add(&who->slot->generation, 1);
+        atomic_store(&who->slot->process, 0);
+    }
+    plat_bell_close(&who->sleeper);
+    memset(who, 0, sizeof *who);
+}
+
+static void thread_ends(void *value) {
+    leave(value);
+}
+
+int sleep_join(slot_reference process) {
+    if (!exit_hook_is_set) {
+        int error = plat_thread_on_exit(thread_ends);
+        if (error != 0) {
+            return error;
+        }
+        exit_hook_is_set = true;
+    }
+    this_process = process;
+    return 0;
+}
+
+int sleep_join_as_stranger(const struct plat_identity *identity) {
+    this_stamp = identity->stamp;
+    return sleep_join(STRANGER | (uint64_t)identity->pid);
+}
+
+void sleep_forked(void) {
+    plat_bell_close(&self.sleeper);
+    memset(&self, 0, sizeof self);
+    this_process = 0;
+}
+
+/* Entries of the table become touchable in steps, by whoever needs the next one first. */
+static int commit_threads(uint64_t count) {
+    uint64_t committed = atomic_load(&arena->threads_committed);
+    while (committed < count) {
+        enum { STEP = 64 };
+        int error = arena_commit_range(&arena->threads[committed],
+                                       STEP * sizeof arena->threads[0]);
+        if (error != 0) {
+            return error;
+        }
+        atomic_compare_exchange_strong(&arena->threads_committed, &committed,
+                                       committed + STEP);
+        committed = atomic_load(&arena->threads_committed);
+    }
+    return 0;
+}
+
+static bool take_slot(uint32_t index) {
+    struct thread_slot *slot = &arena->threads[index];
+    uint64_t free = 0;
+    uint64_t used = atomic_load(&arena->threads_used);
+    if (atomic_load_explicit(&slot->process, memory_order_relaxed) != 0) {
+        return false;
+    }
+    /* First: whoever buries us looks no further. */
+    while (used <= index &&
+           !atomic_compare_exchange_weak(&arena->threads_used, &used, (uint64_t)index + 1)) {
+    }
+    if (!atomic_compare_exchange_strong(&slot->process, &free, this_process)) {
+        return false;
+    }
+    if ((this_process & STRANGER) != 0) {
+        atomic_store(&slot->stamp, this_stamp);
+    }
+    uint64_t generation = atomic_load(&slot->generation);
+    slot->bell.number = index;
+    slot->bell.generation = (uint32_t)generation;
+    atomic_store(&slot->bell.state, PLAT_BELL_AWAKE);
+    self.slot = slot;
+    self.reference = slot_reference_of(index, generation);
+    plat_thread_set_value(&self);
+    return true;
+}
+
+static struct self *join_family(void) {
+    if (arena == NULL || this_process == 0) {
+        error_set(SPORK_ESTATE, "this process has not joined the family");
+        return NULL;
+    }
+    for (uint32_t index = 0; index < ARENA_THREADS; index++) {
+        if (commit_threads((uint64_t)index + 1) != 0) {
+            return NULL;
+        }
+        if (take_slot(index)) {
+            return &self;
+        }
+    }
+    error_set(SPORK_ELIMIT, "the family has %d threads already", (int)ARENA_THREADS);
+    return NULL;
+}
+
+struct self *sleep_self(void) {
+    return self.slot != NULL ? &self : join_family();
+}
+
+void sleep_leave(void) {
+    if (self.slot != NULL) {
+        leave(&self);
+        plat_thread_set_value(NULL);
+    }
+}
+
+bool sleep_thread_gone(slot_reference thread) {
+    struct thread_slot *slot = &arena->threads[slot_index(thread)];
+    return atomic_load(&slot->generation) != thread >> SLOT_INDEX_BITS;
+}
+
+slot_reference sleep_thread_process(slot_reference thread) {
+    return atomic_load(&arena->threads[slot_index(thread)].process);
+}
+
+void sleep_arm(struct self *who, struct waiters *waiters) {
+    uint32_t index = slot_index(who->reference);
+    atomic_store_explicit(&who->slot->watching, arena_offset(waiters), memory_order_relaxed);
+    atomic_store_explicit(&who->slot->bell.state, PLAT_BELL_ARMED, memory_order_release);
+    atomic_fetch_or(&arena->asleep[index / 64], (uint64_t)1 << (index % 64));
+    uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&waiters->tickets, &tickets, (tickets + 2) | 1)) {
+    }
+    /* Orders this before the last look at the condition; sleep_wake has the twin. */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+bool sleep_disarm(struct self *who) {
+    uint32_t index = slot_index(who->reference);
+    uint32_t found = atomic_exchange(&who->slot->bell.state, PLAT_BELL_AWAKE);
+    atomic_fetch_and(&arena->asleep[index / 64], ~((uint64_t)1 << (index % 64)));
+    atomic_store(&who->slot->watching, 0);
+    return found == PLAT_BELL_RUNG;
+}
+
+int sleep_now(struct self *who, int64_t deadline, const struct plat_process *const *watched,
+              size_t count, size_t *dead) {
+    return plat_bell_sleep(&who->sleeper, &who->slot->bell, deadline, watched, count, dead);
+}
+
+/* Rings a slot if it is armed at these waiters. */
+static bool ring(uint32_t index, uint64_t watching) {
+    struct thread_slot *slot = &arena->threads[index];
+    if (atomic_load(&slot->watching) != watching) {
+        return false;
+    }
+    uint32_t found = atomic_load(&slot->bell.state);
+    do {
+        if (found == PLAT_BELL_AWAKE || found == PLAT_BELL_RUNG) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&slot->bell.state, &found, PLAT_BELL_RUNG));
+    plat_bell_ring(&slot->bell, found);
+    /* If it has gone to wait elsewhere meanwhile, this was a harmless extra look for it, and
+       nobody has been woken here. If it came back, it looks after our change. */
+    return atomic_load(&slot->watching) == watching;
+}
+
+static uint64_t ring_up_to(struct waiters *waiters, uint64_t count) {
+    uint64_t watching = arena_offset(waiters);
+    uint64_t used = atomic_load(&arena->threads_used);
+    uint64_t rung = 0;
+    for (uint32_t word = 0; word * 64 < used && rung < count; word++) {
+        uint64_t bits = atomic_load(&arena->asleep[word]);
+        while (bits != 0 && rung < count) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(bits);
+            bits &= bits - 1;
+            rung += ring(word * 64 + bit, watching);
+        }
+    }
+    return rung;
+}
+
+void sleep_call_on(uint64_t waiters) {
+    ring_up_to(arena_at(waiters), 1);
+}
+
+void sleep_wake(struct waiters *waiters, uint64_t count) {
+    /* Orders the caller's change before the look at the tickets; sleep_arm has the twin. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Acquired: who has taken a ticket is seen to be asleep. */
+    uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_acquire);
+    if ((tickets & 1) != 0 && ring_up_to(waiters, count) == 0) {
+        atomic_compare_exchange_strong(&waiters->tickets, &tickets, tickets & ~(uint64_t)1);
+    }
+}

@@ -1,0 +1,58 @@
+/* Rank 5: the threads of the family, and how they sleep and wake each other. */
+#ifndef SRC_SLEEP_H
+#define SRC_SLEEP_H
+
+#include "arena.h"
+
+/* What a thread has of its own. Valid in this thread alone. */
+struct self {
+    slot_reference reference; /* of its thread_slot; 0: has none yet */
+    struct thread_slot *slot;
+    struct plat_sleeper sleeper;
+};
+
+/* This thread's self, with a slot in the family taken at the first call. The family must
+   have been joined. NULL: all slots are in use (SPORK_ELIMIT is set as the detail). */
+struct self *sleep_self(void);
+
+/* Tells which process this is; from then on sleep_self works. */
+int sleep_join(slot_reference process);
+/* The same for one that has no slot yet: its threads can take the family's lock, no more. */
+int sleep_join_as_stranger(const struct plat_identity *identity);
+/* In a forked child: this thread starts anew, with no slot. */
+void sleep_forked(void);
+
+/* Lets the calling thread's slot go; it takes another one at need. */
+void sleep_leave(void);
+
+/* Whether the thread behind a reference has let its slot go. Its process may be dead all the
+   same: see family_thread_dead. */
+bool sleep_thread_gone(slot_reference thread);
+/* The process of a thread slot, 0 if it is free; of a stranger, STRANGER and its id. */
+slot_reference sleep_thread_process(slot_reference thread);
+
+/* From sleep_arm on, whoever changes what these waiters wait for and calls sleep_wake will
+   wake this thread: look once more after arming, then sleep. */
+void sleep_arm(struct self *self, struct waiters *waiters);
+/* Ends the arming, slept or not. True: somebody had rung, and counts on this thread: if it
+   does not take what it came for, it has to pass the call on with sleep_wake(waiters, 1). */
+bool sleep_disarm(struct self *self);
+/* Between the two: plat_bell_sleep for this thread. */
+int sleep_now(struct self *self, int64_t deadline, const struct plat_process *const *watched,
+              size_t count, size_t *dead);
+
+/* Wakes up to count threads that are armed at these waiters. Call it after the change. Costs
+   a fence and a load when nobody waits. */
+void sleep_wake(struct waiters *waiters, uint64_t count);
+/* One that was rung at these waiters (their offset) cannot answer: rings another. The waiters
+   may be gone: nothing is written there. */
+void sleep_call_on(uint64_t waiters);
+#define SLEEP_ALL UINT64_MAX
+
+/* Before this thread works on shared state that a death would leave half done, it says on
+   which handle's; whoever buries its process puts that right. 0: done. */
+static inline void sleep_busy(struct self *self, uint64_t handle) {
+    atomic_store_explicit(&self->slot->busy, handle, memory_order_relaxed);
+}
+
+#endif

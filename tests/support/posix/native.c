@@ -1,0 +1,179 @@
+/* Processes, descriptors and files, past spork. */
+#define _GNU_SOURCE
+#include "../../support_native.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+bool native_is_windows(void) {
+    return false;
+}
+
+/* ---- processes ---- */
+
+int64_t native_pid(void) {
+    return getpid();
+}
+
+const char *native_program(void) {
+    static char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[length < 0 ? 0 : length] = '\0';
+    return path;
+}
+
+bool native_process_runs(int64_t pid) {
+    char path[64];
+    char text[512];
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return false;
+    }
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    const char *at = strrchr(text, ')');
+    return at != NULL && at[1] == ' ' && at[2] != 'Z' && at[2] != 'X';
+}
+
+void native_process_kill(int64_t pid) {
+    kill((pid_t)pid, SIGKILL);
+}
+
+bool native_sentinel_ready(intptr_t sentinel, int64_t timeout_ms) {
+    struct pollfd poll_fd = {(int)sentinel, POLLIN, 0};
+    return poll(&poll_fd, 1, (int)timeout_ms) == 1;
+}
+
+void native_exit_now(int exit_code) {
+    _exit(exit_code);
+}
+
+void native_crash(void) {
+    /* A sanitizer would make a report of it, and an exit code of its own. */
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+}
+
+/* ---- arguments and environment ---- */
+
+const char *native_argument(int argc, char **argv, int index) {
+    return index < argc ? argv[index] : NULL;
+}
+
+void native_set_variable(const char *name, const char *value) {
+    if (value == NULL) {
+        unsetenv(name);
+    } else {
+        setenv(name, value, 1);
+    }
+}
+
+uint64_t native_environment_sum(void) {
+    uint64_t sum = 0;
+    for (char **variable = environ; *variable != NULL; variable++) {
+        uint64_t hash = 14695981039346656037u;
+        for (const char *at = *variable; *at != '\0'; at++) {
+            hash = (hash ^ (unsigned char)*at) * 1099511628211u;
+        }
+        sum += hash;
+    }
+    return sum;
+}
+
+/* ---- descriptors ---- */
+
+enum { MOST_DESCRIPTORS = 4096 };
+
+int native_descriptor_count(void) {
+    int count = 0;
+    for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
+        count += fcntl(fd, F_GETFD) >= 0;
+    }
+    return count;
+}
+
+intptr_t native_open_inheritable(const char *path) {
+    return open(path, O_RDWR | O_CREAT, 0600);
+}
+
+void native_close(intptr_t descriptor) {
+    close((int)descriptor);
+}
+
+bool native_is_file(intptr_t descriptor, const char *path) {
+    struct stat file;
+    struct stat opened;
+    return stat(path, &file) == 0 && fstat((int)descriptor, &opened) == 0 &&
+           file.st_ino == opened.st_ino && file.st_dev == opened.st_dev;
+}
+
+int native_count_open(const char *path) {
+    int count = 0;
+    for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
+        count += native_is_file(fd, path);
+    }
+    return count;
+}
+
+void native_close_streams(void) {
+    close(0);
+    close(1);
+    close(2);
+}
+
+/* ---- files ---- */
+
+bool native_temporary_directory(char *path, size_t size) {
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, size, "%s/test-XXXXXX", folder != NULL ? folder : "/tmp");
+    return mkdtemp(path) != NULL;
+}
+
+int native_count_entries(const char *directory) {
+    int count = 0;
+    DIR *stream = opendir(directory);
+    if (stream == NULL) {
+        return -1;
+    }
+    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    }
+    closedir(stream);
+    return count;
+}
+
+bool native_remove_directory(const char *directory) {
+    return rmdir(directory) == 0;
+}
+
+bool native_exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+bool native_copy(const char *from, const char *to) {
+    char buffer[65536];
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    bool good = in >= 0 && out >= 0;
+    for (ssize_t size = 1; good && size > 0;) {
+        size = read(in, buffer, sizeof buffer);
+        good = size >= 0 && write(out, buffer, (size_t)size) == size;
+    }
+    close(in);
+    return close(out) == 0 && good;
+}
+
+bool native_rename(const char *from, const char *to) {
+    return rename(from, to) == 0;
+}

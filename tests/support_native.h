@@ -1,0 +1,79 @@
+/* What tests ask of the system itself, past spork: tests/support/<backend>/ has it, and the
+   programs of tests/programs/ may use it too. Nothing here needs spork or the harness. */
+#ifndef TESTS_SUPPORT_NATIVE_H
+#define TESTS_SUPPORT_NATIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where the headers promise different things for Windows. */
+bool native_is_windows(void);
+
+/* ---- processes ---- */
+
+int64_t native_pid(void);
+/* The file that this process runs, as UTF-8; kept in a buffer of its own. */
+const char *native_program(void);
+/* Whether a process of this id runs; one that has ended and was not reaped does not. */
+bool native_process_runs(int64_t pid);
+/* Ends it without a chance to say anything. */
+void native_process_kill(int64_t pid);
+/* Whether a sentinel becomes ready within the time. */
+bool native_sentinel_ready(intptr_t sentinel, int64_t timeout_ms);
+/* This process, at once, without exit handlers. */
+void native_exit_now(int exit_code);
+/* By a bad pointer: what a task with a bug does. */
+void native_crash(void);
+
+/* ---- arguments and environment ---- */
+
+/* The argument of main at index as UTF-8 (as its bytes, on POSIX), NULL behind the last. */
+const char *native_argument(int argc, char **argv, int index);
+/* NULL as the value removes it. */
+void native_set_variable(const char *name, const char *value);
+/* The same for two environments that hold the same variables, in whatever order. */
+uint64_t native_environment_sum(void);
+
+/* ---- descriptors and HANDLEs ---- */
+
+/* How many this process has open. */
+int native_descriptor_count(void);
+/* Opens the file so that every child would inherit it that is not kept from it. -1: failed. */
+intptr_t native_open_inheritable(const char *path);
+void native_close(intptr_t descriptor);
+/* Whether it is open and is this file. */
+bool native_is_file(intptr_t descriptor, const char *path);
+/* How many of this process's descriptors are open on this file. */
+int native_count_open(const char *path);
+/* Closes the three standard streams, below the C library. */
+void native_close_streams(void);
+
+/* ---- files ---- */
+
+/* Makes a directory of a name that nobody has, into path. */
+bool native_temporary_directory(char *path, size_t size);
+/* Entries of it, without the two dots; -1 when it cannot be read. */
+int native_count_entries(const char *directory);
+bool native_remove_directory(const char *directory);
+bool native_exists(const char *path);
+/* Copies a program, executable bits and all. */
+bool native_copy(const char *from, const char *to);
+bool native_rename(const char *from, const char *to);
+
+/* ---- the host's own processes: false where the system has no fork ---- */
+
+/* Forks a child that exits with the code after that long. */
+bool native_fork_host(int64_t *pid, int64_t sleep_ms, int exit_code);
+/* Reaps it; the exit code, or -1 when somebody else has. */
+int native_reap_host(int64_t pid);
+/* How SIGCHLD is handled in this process from now on. */
+bool native_ignore_children(void);
+bool native_count_children(void);
+/* Whether that is still so. */
+bool native_children_are_ignored(void);
+bool native_children_are_counted(void);
+/* How often the handler that native_count_children installed was called. */
+int native_children_counted(void);
+
+#endif
