@@ -1,0 +1,359 @@
+/* Tasks: C functions that can be started in another process, with typed arguments.
+
+       static int greet(spork_queue *out, const char *name, int64_t times) { ... }
+       SPORK_TASK(int, greet, spork_queue *, const char *, int64_t);
+
+   registers greet before main and emits greet_call(queue, "bob", 3), which makes the
+   spork_call that processes are started with. Wrong arity, a raw pointer, a swapped handle
+   and types that are not the function's own are compile errors.
+
+   Parameters, none to eight: every integer type, bool, float, double, const char * (UTF-8,
+   any length, NULL stays NULL), spork_bytes, spork_value, a flat struct by value (it is
+   copied as bytes, so it must hold no pointers; the structs of one call may be 512 bytes
+   together), and every handle: spork_queue *, spork_pipe *, spork_lock *, spork_semaphore *.
+   In the child, pointers and handles are borrowed: they end with the task.
+   Result: an integer type or bool (it becomes the exit code), double or spork_value. */
+#ifndef SPORK_TASK_H
+#define SPORK_TASK_H
+
+#include "spork/base.h"
+#include "spork/error.h"
+#include "spork/value.h"
+
+enum { SPORK_ARGUMENTS_MAX = 8, SPORK_CALL_STORAGE = 512 };
+
+/* What SPORK_TASK registers: name and file find it in a child, types check that the child's
+   task is the same one. Its members are the library's. */
+typedef struct spork_task {
+    const char *name;
+    const char *file;
+    const char *types; /* a letter for the result, then one for each parameter */
+    int (*run)(const spork_value *arguments, spork_value *result);
+    struct spork_task *next;
+} spork_task;
+
+/* A task with its arguments: a plain value. It borrows strings, bytes, values and handles,
+   so start what it describes while they live; flat structs are copied into it. */
+typedef struct spork_call {
+    const spork_task *task; /* NULL: a call that does nothing and results in 0 */
+    size_t count;
+    size_t used; /* bytes of storage */
+    spork_value arguments[SPORK_ARGUMENTS_MAX];
+    unsigned char storage[SPORK_CALL_STORAGE];
+} spork_call;
+
+SPORK_BEGIN
+
+/* The call that does nothing: a process started with it ends at once with exit code 0. */
+SPORK_API spork_call spork_no_call(void);
+
+/* What SPORK_TASK expands to; not for direct use. Each wrap reads a C object of the given
+   size, each unwrap writes one, or returns an error that says what the value was. */
+SPORK_API void spork_task_register_(spork_task *task);
+SPORK_API void spork_call_begin_(spork_call *call, const spork_task *task);
+SPORK_API void spork_wrap_signed_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_unsigned_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_bool_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_float_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_string_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_bytes_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_value_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_struct_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_queue_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_pipe_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_lock_(spork_call *call, const void *object, size_t size);
+SPORK_API void spork_wrap_semaphore_(spork_call *call, const void *object, size_t size);
+SPORK_API int spork_unwrap_signed_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_unsigned_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_bool_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_float_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_string_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_bytes_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_value_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_struct_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_queue_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_pipe_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_lock_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_unwrap_semaphore_(void *object, size_t size, const spork_value *value);
+SPORK_API int spork_result_signed_(spork_value *out, const void *object, size_t size);
+SPORK_API int spork_result_unsigned_(spork_value *out, const void *object, size_t size);
+SPORK_API int spork_result_bool_(spork_value *out, const void *object, size_t size);
+SPORK_API int spork_result_float_(spork_value *out, const void *object, size_t size);
+SPORK_API int spork_result_value_(spork_value *out, const void *object, size_t size);
+
+SPORK_END
+
+#ifdef __cplusplus
+#include <type_traits>
+
+/* The C++ half: one traits class a kind of parameter, instead of _Generic. */
+#define SPORK_TRAITS_BODY_(kind, letter)                                                 \
+    static const char code = letter;                                                      \
+    static void wrap(spork_call *call, const void *object, size_t size) {                 \
+        spork_wrap_##kind##_(call, object, size);                                         \
+    }                                                                                     \
+    static int unwrap(void *object, size_t size, const spork_value *value) {              \
+        return spork_unwrap_##kind##_(object, size, value);                               \
+    }
+#define SPORK_RESULT_BODY_(kind)                                                         \
+    static int result(spork_value *out, const void *object, size_t size) {                \
+        return spork_result_##kind##_(out, object, size);                                 \
+    }
+template <class T, class Enable = void>
+struct spork_traits_ {
+    static_assert(std::is_class<T>::value || std::is_union<T>::value,
+                  "a task's parameter is a pointer or another type that cannot travel");
+    static_assert(std::is_trivial<T>::value, "a struct that travels must be flat");
+    SPORK_TRAITS_BODY_(struct, 'S')
+};
+template <class T>
+struct spork_traits_<T, typename std::enable_if<std::is_integral<T>::value &&
+                                                std::is_signed<T>::value>::type> {
+    SPORK_TRAITS_BODY_(signed, 'i')
+    SPORK_RESULT_BODY_(signed)
+};
+template <class T>
+struct spork_traits_<T, typename std::enable_if<std::is_integral<T>::value &&
+                                                std::is_unsigned<T>::value>::type> {
+    SPORK_TRAITS_BODY_(unsigned, 'u')
+    SPORK_RESULT_BODY_(unsigned)
+};
+template <>
+struct spork_traits_<bool, void> {
+    SPORK_TRAITS_BODY_(bool, 'b')
+    SPORK_RESULT_BODY_(bool)
+};
+template <>
+struct spork_traits_<float, void> {
+    SPORK_TRAITS_BODY_(float, 'f')
+    SPORK_RESULT_BODY_(float)
+};
+template <>
+struct spork_traits_<double, void> {
+    SPORK_TRAITS_BODY_(float, 'f')
+    SPORK_RESULT_BODY_(float)
+};
+template <>
+struct spork_traits_<const char *, void> {
+    SPORK_TRAITS_BODY_(string, 's')
+};
+template <>
+struct spork_traits_<spork_bytes, void> {
+    SPORK_TRAITS_BODY_(bytes, 'y')
+};
+template <>
+struct spork_traits_<spork_value, void> {
+    SPORK_TRAITS_BODY_(value, 'v')
+    SPORK_RESULT_BODY_(value)
+};
+template <>
+struct spork_traits_<spork_queue *, void> {
+    SPORK_TRAITS_BODY_(queue, 'q')
+};
+template <>
+struct spork_traits_<spork_pipe *, void> {
+    SPORK_TRAITS_BODY_(pipe, 'p')
+};
+template <>
+struct spork_traits_<spork_lock *, void> {
+    SPORK_TRAITS_BODY_(lock, 'l')
+};
+template <>
+struct spork_traits_<spork_semaphore *, void> {
+    SPORK_TRAITS_BODY_(semaphore, 'e')
+};
+#define SPORK_CODE_(T) spork_traits_<T>::code
+#define SPORK_WRAP_(call, T, object) spork_traits_<T>::wrap(call, &(object), sizeof(object))
+#define SPORK_UNWRAP_(T, object, value) \
+    spork_traits_<T>::unwrap(&(object), sizeof(object), value)
+#define SPORK_RESULT_(T, out, object) spork_traits_<T>::result(out, &(object), sizeof(object))
+#define SPORK_CHECK_TYPE_(T) static_assert(spork_traits_<T>::code != 0, "a task's parameter")
+#define SPORK_CHECK_RESULT_(T) static_assert(spork_traits_<T>::code != 0, "a task's result")
+#define SPORK_CHECK_FUNCTION_(name, ...)                          \
+    static_assert(std::is_same<decltype(&name), __VA_ARGS__>::value, \
+                  "SPORK_TASK's types are not those of the function")
+#else
+
+/* A lock where a queue belongs is an error, as it is by default from gcc 14 and clang 16 on. */
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
+
+/* The C half. __builtin_classify_type tells a struct (12) or union (13) from a pointer. */
+#define SPORK_IS_SIGNED_CHAR_ ((char)-1 < 0)
+#define SPORK_CODE_(T) _Generic(*(T *)0, \
+    char: (SPORK_IS_SIGNED_CHAR_ ? 'i' : 'u'), bool: 'b', signed char: 'i', \
+    short: 'i', int: 'i', long: 'i', long long: 'i', unsigned char: 'u', \
+    unsigned short: 'u', unsigned int: 'u', unsigned long: 'u', \
+    unsigned long long: 'u', float: 'f', double: 'f', const char *: 's', \
+    spork_bytes: 'y', spork_value: 'v', spork_queue *: 'q', spork_pipe *: 'p', \
+    spork_lock *: 'l', spork_semaphore *: 'e', default: 'S')
+#define SPORK_WRAP_(call, T, object) _Generic((object), \
+    char: (SPORK_IS_SIGNED_CHAR_ ? spork_wrap_signed_ : spork_wrap_unsigned_), \
+    bool: spork_wrap_bool_, signed char: spork_wrap_signed_, \
+    short: spork_wrap_signed_, int: spork_wrap_signed_, long: spork_wrap_signed_, \
+    long long: spork_wrap_signed_, unsigned char: spork_wrap_unsigned_, \
+    unsigned short: spork_wrap_unsigned_, unsigned int: spork_wrap_unsigned_, \
+    unsigned long: spork_wrap_unsigned_, unsigned long long: spork_wrap_unsigned_, \
+    float: spork_wrap_float_, double: spork_wrap_float_, \
+    const char *: spork_wrap_string_, spork_bytes: spork_wrap_bytes_, \
+    spork_value: spork_wrap_value_, spork_queue *: spork_wrap_queue_, \
+    spork_pipe *: spork_wrap_pipe_, spork_lock *: spork_wrap_lock_, \
+    spork_semaphore *: spork_wrap_semaphore_, \
+    default: spork_wrap_struct_)(call, &(object), sizeof(object))
+#define SPORK_UNWRAP_(T, object, value) _Generic((object), \
+    char: (SPORK_IS_SIGNED_CHAR_ ? spork_unwrap_signed_ : spork_unwrap_unsigned_), \
+    bool: spork_unwrap_bool_, signed char: spork_unwrap_signed_, \
+    short: spork_unwrap_signed_, int: spork_unwrap_signed_, \
+    long: spork_unwrap_signed_, long long: spork_unwrap_signed_, \
+    unsigned char: spork_unwrap_unsigned_, unsigned short: spork_unwrap_unsigned_, \
+    unsigned int: spork_unwrap_unsigned_, unsigned long: spork_unwrap_unsigned_, \
+    unsigned long long: spork_unwrap_unsigned_, float: spork_unwrap_float_, \
+    double: spork_unwrap_float_, const char *: spork_unwrap_string_, \
+    spork_bytes: spork_unwrap_bytes_, spork_value: spork_unwrap_value_, \
+    spork_queue *: spork_unwrap_queue_, spork_pipe *: spork_unwrap_pipe_, \
+    spork_lock *: spork_unwrap_lock_, spork_semaphore *: spork_unwrap_semaphore_, \
+    default: spork_unwrap_struct_)(&(object), sizeof(object), value)
+#define SPORK_RESULT_(T, out, object) _Generic((object), \
+    char: (SPORK_IS_SIGNED_CHAR_ ? spork_result_signed_ : spork_result_unsigned_), \
+    bool: spork_result_bool_, signed char: spork_result_signed_, \
+    short: spork_result_signed_, int: spork_result_signed_, \
+    long: spork_result_signed_, long long: spork_result_signed_, \
+    unsigned char: spork_result_unsigned_, unsigned short: spork_result_unsigned_, \
+    unsigned int: spork_result_unsigned_, unsigned long: spork_result_unsigned_, \
+    unsigned long long: spork_result_unsigned_, float: spork_result_float_, \
+    double: spork_result_float_, \
+    spork_value: spork_result_value_)(out, &(object), sizeof(object))
+#define SPORK_IS_STRUCT_(T) \
+    (__builtin_classify_type(*(T *)0) == 12 || __builtin_classify_type(*(T *)0) == 13)
+#define SPORK_CHECK_TYPE_(T)                                        \
+    _Static_assert(SPORK_CODE_(T) != 'S' || SPORK_IS_STRUCT_(T),     \
+                   "a task's parameter is a pointer or another type that cannot travel")
+#define SPORK_CHECK_RESULT_(T)                                                  \
+    _Static_assert(SPORK_CODE_(T) == 'i' || SPORK_CODE_(T) == 'u' ||             \
+                       SPORK_CODE_(T) == 'b' || SPORK_CODE_(T) == 'f' ||         \
+                       SPORK_CODE_(T) == 'v',                                     \
+                   "a task's result is an integer, bool, double or spork_value")
+#define SPORK_CHECK_FUNCTION_(name, ...)                    \
+    _Static_assert(_Generic(&name, __VA_ARGS__: 1, default: 0), \
+                   "SPORK_TASK's types are not those of the function")
+#endif
+
+/* What is done once a parameter; n is its number, T its type. */
+#define SPORK_PARAMETER_(n, T) T x##n
+#define SPORK_NAME_(n, T) x##n
+#define SPORK_LETTER_(n, T) SPORK_CODE_(T)
+#define SPORK_CHECKED_(n, T) SPORK_CHECK_TYPE_(T);
+#define SPORK_WRAPPED_(n, T) SPORK_WRAP_(&call, T, x##n);
+#define SPORK_UNWRAPPED_(n, T)                                 \
+    T x##n;                                                    \
+    if (error_ == 0) {                                         \
+        error_ = SPORK_UNWRAP_(T, x##n, &arguments[n]);        \
+    }
+#define SPORK_STRUCT_SIZE_(n, T) +(SPORK_CODE_(T) == 'S' ? sizeof(T) : 0)
+
+#define SPORK_EACH1_(M, t0) M(0, t0)
+#define SPORK_LIST1_(M, t0) M(0, t0)
+#define SPORK_EACH2_(M, t0, t1) M(0, t0) M(1, t1)
+#define SPORK_LIST2_(M, t0, t1) M(0, t0), M(1, t1)
+#define SPORK_EACH3_(M, t0, t1, t2) M(0, t0) M(1, t1) M(2, t2)
+#define SPORK_LIST3_(M, t0, t1, t2) M(0, t0), M(1, t1), M(2, t2)
+#define SPORK_EACH4_(M, t0, t1, t2, t3) M(0, t0) M(1, t1) M(2, t2) M(3, t3)
+#define SPORK_LIST4_(M, t0, t1, t2, t3) M(0, t0), M(1, t1), M(2, t2), M(3, t3)
+#define SPORK_EACH5_(M, t0, t1, t2, t3, t4) M(0, t0) M(1, t1) M(2, t2) M(3, t3) M(4, t4)
+#define SPORK_LIST5_(M, t0, t1, t2, t3, t4) \
+    M(0, t0), M(1, t1), M(2, t2), \
+        M(3, t3), M(4, t4)
+#define SPORK_EACH6_(M, t0, t1, t2, t3, t4, t5) \
+    M(0, t0) M(1, t1) M(2, t2) M(3, t3) M(4, t4) M(5, t5)
+#define SPORK_LIST6_(M, t0, t1, t2, t3, t4, t5) \
+    M(0, t0), M(1, t1), M(2, t2), \
+        M(3, t3), M(4, t4), M(5, t5)
+#define SPORK_EACH7_(M, t0, t1, t2, t3, t4, t5, t6) \
+    M(0, t0) M(1, t1) M(2, t2) M(3, t3) M(4, t4) M(5, t5) M(6, t6)
+#define SPORK_LIST7_(M, t0, t1, t2, t3, t4, t5, t6) \
+    M(0, t0), M(1, t1), M(2, t2), M(3, t3), \
+        M(4, t4), M(5, t5), M(6, t6)
+#define SPORK_EACH8_(M, t0, t1, t2, t3, t4, t5, t6, t7) \
+    M(0, t0) M(1, t1) M(2, t2) M(3, t3) M(4, t4) M(5, t5) M(6, t6) M(7, t7)
+#define SPORK_LIST8_(M, t0, t1, t2, t3, t4, t5, t6, t7) \
+    M(0, t0), M(1, t1), M(2, t2), M(3, t3), \
+        M(4, t4), M(5, t5), M(6, t6), M(7, t7)
+
+/* The part that does not depend on the number of parameters. */
+#define SPORK_TASK_COMMON_(name)                                                            \
+    static spork_task name##_task = {#name, __FILE__, name##_types_, name##_run_, NULL};    \
+    static void SPORK_BEFORE_MAIN name##_register_(void) { spork_task_register_(&name##_task); }
+
+#define SPORK_TASK0_(R, name)                                                               \
+    SPORK_CHECK_RESULT_(R);                                                                 \
+    SPORK_CHECK_FUNCTION_(name, R (*)(void));                                               \
+    static const char name##_types_[] = {SPORK_CODE_(R), 0};                                \
+    static int name##_run_(const spork_value *arguments, spork_value *result) {             \
+        (void)arguments;                                                                    \
+        R result_ = name();                                                                 \
+        return SPORK_RESULT_(R, result, result_);                                           \
+    }                                                                                       \
+    SPORK_TASK_COMMON_(name)                                                                \
+    static inline SPORK_UNUSED spork_call name##_call(void) {                               \
+        spork_call call;                                                                    \
+        spork_call_begin_(&call, &name##_task);                                             \
+        return call;                                                                        \
+    }                                                                                       \
+    struct spork_semicolon_
+
+#define SPORK_TASK_N_(EACH, LIST, R, name, ...)                                             \
+    SPORK_CHECK_RESULT_(R);                                                                 \
+    EACH(SPORK_CHECKED_, __VA_ARGS__)                                                       \
+    SPORK_CHECK_FUNCTION_(name, R (*)(__VA_ARGS__));                                        \
+    static const char name##_types_[] = {SPORK_CODE_(R), LIST(SPORK_LETTER_, __VA_ARGS__),  \
+                                         0};                                                \
+    static int name##_run_(const spork_value *arguments, spork_value *result) {             \
+        int error_ = 0;                                                                     \
+        EACH(SPORK_UNWRAPPED_, __VA_ARGS__)                                                 \
+        if (error_ != 0) {                                                                  \
+            return error_;                                                                  \
+        }                                                                                   \
+        R result_ = name(LIST(SPORK_NAME_, __VA_ARGS__));                                   \
+        return SPORK_RESULT_(R, result, result_);                                           \
+    }                                                                                       \
+    SPORK_TASK_COMMON_(name)                                                                \
+    static inline SPORK_UNUSED spork_call name##_call(LIST(SPORK_PARAMETER_, __VA_ARGS__)) {\
+        SPORK_CHECK_STORAGE_(0 EACH(SPORK_STRUCT_SIZE_, __VA_ARGS__));                      \
+        spork_call call;                                                                    \
+        spork_call_begin_(&call, &name##_task);                                             \
+        EACH(SPORK_WRAPPED_, __VA_ARGS__)                                                   \
+        return call;                                                                        \
+    }                                                                                       \
+    struct spork_semicolon_
+
+#ifdef __cplusplus
+#define SPORK_CHECK_STORAGE_(size) \
+    static_assert((size) <= SPORK_CALL_STORAGE, "the structs of one call exceed 512 bytes")
+#else
+#define SPORK_CHECK_STORAGE_(size) \
+    _Static_assert((size) <= SPORK_CALL_STORAGE, "the structs of one call exceed 512 bytes")
+#endif
+
+#define SPORK_TASK1_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH1_, SPORK_LIST1_, R, name, __VA_ARGS__)
+#define SPORK_TASK2_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH2_, SPORK_LIST2_, R, name, __VA_ARGS__)
+#define SPORK_TASK3_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH3_, SPORK_LIST3_, R, name, __VA_ARGS__)
+#define SPORK_TASK4_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH4_, SPORK_LIST4_, R, name, __VA_ARGS__)
+#define SPORK_TASK5_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH5_, SPORK_LIST5_, R, name, __VA_ARGS__)
+#define SPORK_TASK6_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH6_, SPORK_LIST6_, R, name, __VA_ARGS__)
+#define SPORK_TASK7_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH7_, SPORK_LIST7_, R, name, __VA_ARGS__)
+#define SPORK_TASK8_(R, name, ...) \
+    SPORK_TASK_N_(SPORK_EACH8_, SPORK_LIST8_, R, name, __VA_ARGS__)
+#define SPORK_PICK_(r, n, a, b, c, d, e, f, g, h, macro, ...) macro
+#define SPORK_TASK(...)                                                                  \
+    SPORK_PICK_(__VA_ARGS__, SPORK_TASK8_, SPORK_TASK7_, SPORK_TASK6_, SPORK_TASK5_,      \
+                SPORK_TASK4_, SPORK_TASK3_, SPORK_TASK2_, SPORK_TASK1_, SPORK_TASK0_,     \
+                unused, unused)                                                           \
+    (__VA_ARGS__)
+
+#endif

@@ -1,0 +1,22 @@
+/* Rank 7: the registry of tasks, and calls as they travel to a child. */
+#ifndef SRC_TASK_H
+#define SRC_TASK_H
+
+#include "handle.h"
+#include "spork/task.h"
+
+/* A task by its name, source file and types. Errors: SPORK_ENOTASK, with the name, and with
+   what is different when there is one of that name. */
+int task_find(const char *name, const char *file, const char *types,
+              const spork_task **task);
+
+/* A call as bytes: [name, file, types, [arguments]]; a call of no task is [nil]. The handles
+   in it are held for target from now on. *data is malloc'ed. */
+int task_encode(struct self *self, const spork_call *call, slot_reference target, void **data,
+                size_t *size);
+/* Runs an encoded call in this process. *result is to be freed. Errors: SPORK_ENOTASK,
+   SPORK_EMALFORMED, SPORK_ETYPE ("argument 2 of greet: ..."), those of handles. */
+int task_decode(const void *data, size_t size, const spork_task **task, spork_value *call);
+int task_run(const spork_task *task, const spork_value *call, spork_value *result);
+
+#endif

@@ -1,0 +1,117 @@
+/* Calls on their way to a child: [name, file, types, [arguments]] as MessagePack. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "task.h"
+#include "task_registry.h"
+
+/* __FILE__ may carry a path; its last part is what two builds of a program share. */
+static const char *base_name(const char *path) {
+    const char *base = path;
+    for (const char *at = path; *at != '\0'; at++) {
+        if (*at == '/' || *at == '\\') {
+            base = at + 1;
+        }
+    }
+    return base;
+}
+
+int task_find(const char *name, const char *file, const char *types,
+              const spork_task **task) {
+    const spork_task *other = NULL;
+    for (const spork_task *at = task_first(); at != NULL; at = at->next) {
+        if (strcmp(at->name, name) != 0) {
+            continue;
+        }
+        if (strcmp(base_name(at->file), base_name(file)) == 0 &&
+            strcmp(at->types, types) == 0) {
+            *task = at;
+            return 0;
+        }
+        other = at;
+    }
+    if (other == NULL) {
+        return error_set(SPORK_ENOTASK,
+                         "the child has no task %s (of %s): SPORK_TASK has to be in the "
+                         "program itself",
+                         name, base_name(file));
+    }
+    return error_set(SPORK_ENOTASK,
+                     "the child's task %s is another one: %s of %s there, %s of %s here", name,
+                     other->types, base_name(other->file), types, base_name(file));
+}
+
+static spork_value argument(const spork_call *call, size_t index) {
+    spork_value value = call->arguments[index];
+    if (value.reserved_[0] == 1) {
+        value.as.data = call->storage + value.as.integer;
+        value.reserved_[0] = 0;
+    }
+    return value;
+}
+
+int task_encode(struct self *self, const spork_call *call, slot_reference target, void **data,
+                size_t *size) {
+    spork_value arguments[SPORK_ARGUMENTS_MAX];
+    struct parcel parcel;
+    parcel_open(&parcel, self, target);
+    if (call->task == NULL) {
+        const spork_value nothing = spork_list(NULL, 0);
+        return codec_encode(&nothing, &parcel.codec, data, size);
+    }
+    if (call->count > SPORK_ARGUMENTS_MAX) {
+        return error_set(SPORK_EINVAL, "a call of %s with %zu arguments", call->task->name,
+                         call->count);
+    }
+    for (size_t i = 0; i < call->count; i++) {
+        arguments[i] = argument(call, i);
+    }
+    const spork_value parts[] = {
+        spork_str(call->task->name), spork_str(base_name(call->task->file)),
+        spork_str(call->task->types), spork_list(arguments, call->count)};
+    const spork_value all = spork_list(parts, sizeof parts / sizeof parts[0]);
+    int error = codec_encode(&all, &parcel.codec, data, size);
+    return error == 0 ? 0 : error_prefix(error, "the arguments of %s", call->task->name);
+}
+
+static int find_called(const spork_value *call, const spork_task **task) {
+    const char *words[3];
+    for (size_t i = 0; i < 3; i++) {
+        const spork_value *part = spork_value_at(call, i);
+        if (part == NULL || spork_value_get_str(part, &words[i]) != 0) {
+            return error_set(SPORK_EMALFORMED, "the launch message names no task");
+        }
+    }
+    int error = task_find(words[0], words[1], words[2], task);
+    if (error != 0) {
+        return error;
+    }
+    if (spork_value_count(spork_value_at(call, 3)) + 1 != strlen((*task)->types)) {
+        return error_set(SPORK_EMALFORMED, "%s was called with %zu arguments", words[0],
+                         spork_value_count(spork_value_at(call, 3)));
+    }
+    return 0;
+}
+
+int task_decode(const void *data, size_t size, const spork_task **task, spork_value *call) {
+    int error = codec_decode(call, data, size, &handle_receiver);
+    if (error != 0) {
+        return error;
+    }
+    *task = NULL;
+    error = spork_value_count(call) == 0 ? 0 : find_called(call, task);
+    if (error != 0) {
+        spork_value_free(call);
+    }
+    return error;
+}
+
+int task_run(const spork_task *task, const spork_value *call, spork_value *result) {
+    if (task == NULL) {
+        *result = spork_int(0);
+        return 0;
+    }
+    const spork_value *arguments = spork_value_at(call, 3);
+    int error = task->run(arguments->as.items, result);
+    return error == 0 ? 0 : error_prefix(error, "an argument of %s", task->name);
+}
