@@ -1,0 +1,18 @@
+/* spork.h - processes, queues, pipes and locks for C, the same on POSIX and on Windows.
+   The umbrella: it includes every public header. Each of them also stands alone. */
+#ifndef SPORK_H
+#define SPORK_H
+
+#include "spork/base.h"
+#include "spork/error.h"
+#include "spork/guard.h"
+#include "spork/lock.h"
+#include "spork/pipe.h"
+#include "spork/process.h"
+#include "spork/queue.h"
+#include "spork/semaphore.h"
+#include "spork/task.h"
+#include "spork/value.h"
+#include "spork/version.h"
+
+#endif

@@ -1,0 +1,48 @@
+/* Rank 9: the object behind spork_process, for the files that make up processes. */
+#ifndef SRC_PROCESS_LOCAL_H
+#define SRC_PROCESS_LOCAL_H
+
+#include "launch.h"
+#include "spork/process.h"
+
+enum process_role { ROLE_CHILD, ROLE_SELF, ROLE_PARENT };
+
+struct spork_process {
+    enum process_role role;
+    slot_reference slot;
+    spork_start_method method;
+    bool started;            /* its launch succeeded */
+    bool failed;             /* its launch failed: it may only be freed */
+    bool force_fork;
+    bool joined_thread;
+    int64_t start_timeout_ms;
+    intptr_t *inherit;       /* malloc */
+    size_t inherit_count;
+    void *call;              /* encoded; malloc, until the launch */
+    size_t call_size;
+    const spork_task *task;  /* of a thread: the call decoded, */
+    spork_value decoded;     /* which holds the handles in it until the task has run */
+    char name[ARENA_NAME];
+    int64_t pid;             /* of self and parent */
+    bool daemon;
+    struct plat_thread thread;
+    plat_mutex mutex;        /* starting, and joining the thread */
+    struct spork_process *next; /* children of this process, in the order of their start */
+};
+
+/* The children of this process that were started; process_list.c. */
+void process_list_add(struct spork_process *process);
+void process_list_remove(struct spork_process *process);
+/* The child at index; NULL behind the last. */
+struct spork_process *process_list_at(size_t index);
+
+/* Runs the process's start method; process_start.c. */
+int process_start_by_method(struct self *self, struct spork_process *process,
+                            int64_t deadline);
+/* The object of a task that runs on a thread, NULL elsewhere. */
+struct spork_process *process_of_thread(void);
+
+/* Whether it has ended, burying it if that is news. */
+bool process_ended(struct spork_process *process);
+
+#endif

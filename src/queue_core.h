@@ -1,0 +1,63 @@
+/* Rank 9: what is behind a queue, and the two ways to carry its items. */
+#ifndef SRC_QUEUE_CORE_H
+#define SRC_QUEUE_CORE_H
+
+#include "message.h"
+#include "spork/queue.h"
+
+/* For queue_frames.c, which tells what they mean. */
+struct queue_frames {
+    arena_word turn;
+    arena_word head, tail; /* frames: heap blocks */
+    arena_word read;       /* commit of a get: frame number << 32 | offset */
+    arena_word puts, gets; /* counted anew after a death */
+    arena_word slot_generation;
+    arena_word source_process, source_native;
+};
+
+struct queue_body {
+    struct ring ring; /* its waiters serve both carriers */
+    struct queue_frames frames;
+    uint64_t maxsize;
+    uint64_t is_frames;
+    arena_word closed;
+    /* For join, all but known_puts under the lock: how many items were dealt with; a lower
+       bound of the puts that spares most counts; what holders owed when they died; and what
+       was done by others than the getter, which that getter's death must not count again. */
+    arena_word done, known_puts, lost, credit;
+    struct waiters joiners;
+};
+
+struct spork_queue {
+    struct handle handle;
+    struct plat_mailslot slot; /* frames: used by the thread that has the turn */
+    uint64_t slot_generation;  /* of slot; 0: none is open */
+    unsigned char *frame;      /* malloc */
+};
+
+static inline struct queue_body *queue_body_of(spork_queue *queue) {
+    return queue->handle.body;
+}
+
+/* How items are carried: as ring.h says of its functions. */
+struct queue_carrier {
+    int (*open)(struct self *self, spork_queue *queue, size_t item_size);
+    int (*prepare)(struct self *self, spork_queue *queue, struct ring_message *message);
+    int (*try_put)(struct self *self, spork_queue *queue, struct ring_message *message,
+                   struct watch *watch);
+    int (*try_take)(struct self *self, spork_queue *queue, struct ring_taken *taken,
+                    struct watch *watch);
+    void (*finish)(struct self *self, spork_queue *queue, struct ring_taken *taken);
+    void (*give_back)(struct self *self, spork_queue *queue, struct ring_taken *taken);
+    uint64_t (*count)(struct queue_body *body);
+    bool (*full)(struct queue_body *body);
+    uint64_t (*puts)(struct queue_body *body);
+    void (*mourn)(struct self *self, handle_id id, struct queue_body *body,
+                  slot_reference thread);
+    void (*destroy)(struct self *self, handle_id id, struct queue_body *body);
+    void (*close_local)(spork_queue *queue);
+};
+extern const struct queue_carrier queue_ring_carrier;
+extern const struct queue_carrier queue_frames_carrier;
+
+#endif
