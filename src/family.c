@@ -114,11 +114,16 @@ static int join_as_stranger(void) {
 
 static int join_family(void) {
     int error = 0;
+    bool stranger = false;
     plat_mutex_lock(&join_mutex);
     if (family_self() == 0) {
-        error = arena == NULL ? found_family() : join_as_stranger();
+        stranger = arena != NULL;
+        error = stranger ? join_as_stranger() : found_family();
     }
     plat_mutex_unlock(&join_mutex);
+    if (error == 0 && stranger) {
+        family_sweep();
+    }
     return error;
 }
 

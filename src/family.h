@@ -53,6 +53,9 @@ void family_settle(struct self *self);
 /* Takes a slot for a child of this process, in state RESERVED; with PROCESS_FORKED for this
    process itself, a stranger yet, in state RUNNING. Errors: SPORK_ELIMIT, SPORK_ENOSPACE. */
 int family_reserve(slot_reference *process, uint64_t flags);
+/* For a stranger that has its slot: buries the orphans now and then, so that a program that
+   forks by itself does not fill the table with its dead. */
+void family_sweep(void);
 /* Lets a slot go that is dead and buried, or was never started. */
 void family_release(slot_reference process);
 /* The parent lets a child's slot go: it was never started, or has ended. */

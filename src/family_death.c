@@ -22,13 +22,14 @@ void family_on_thread_death(family_thread_mourner *function) {
 
 /* ---- the process table ---- */
 
+enum { SWEEP_STEP = 16 }; /* slots; before the table grows by so many it is looked through */
+
 static int commit_processes(uint64_t used) {
-    enum { STEP = 16 };
-    if (used % STEP != 0) {
+    if (used % SWEEP_STEP != 0) {
         return 0;
     }
     return arena_commit_range(&arena->processes[used],
-                              STEP * sizeof arena->processes[0]);
+                              SWEEP_STEP * sizeof arena->processes[0]);
 }
 
 /* Not before it has told its stamp; until then it holds nothing. */
@@ -120,6 +121,14 @@ static void fill_slot(const struct self *self, uint32_t index, uint64_t flags) {
     }
 }
 
+/* A stranger could not bury before it had a slot. One slot in SWEEP_STEP pays for all. */
+void family_sweep(void) {
+    struct self *self = sleep_self();
+    if (self != NULL && slot_index(family_self()) % SWEEP_STEP == 0) {
+        bury_orphans(self);
+    }
+}
+
 int family_reserve(slot_reference *process, uint64_t flags) {
     struct self *self = sleep_self();
     if (self == NULL) {
@@ -131,7 +140,7 @@ int family_reserve(slot_reference *process, uint64_t flags) {
         uint32_t index = find_free();
         bool grows = index == atomic_load(&arena->processes_used);
         /* A stranger cannot bury: that may need what only a process with a slot can do. */
-        bool sweep = grows && index % 16 == 0 && round == 0 && family_self() != 0;
+        bool sweep = grows && index % SWEEP_STEP == 0 && round == 0 && family_self() != 0;
         if (!sweep && index < ARENA_PROCESSES) {
             error = grows ? commit_processes(index) : 0;
             if (error == 0) {

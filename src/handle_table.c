@@ -11,11 +11,11 @@ bool table_valid(handle_id id) {
         return false;
     }
     struct handle_slot *slot = table_slot(id);
-    return arena_get(&slot->kind) != 0 && arena_get(&slot->generation) == id >> 32;
+    return atomic_load(&slot->kind) != 0 && atomic_load(&slot->generation) == id >> 32;
 }
 
 bool table_alive(handle_id id) {
-    return table_valid(id) && arena_get(&table_slot(id)->dying) == 0;
+    return table_valid(id) && atomic_load(&table_slot(id)->dying) == 0;
 }
 
 static int commit_handles(uint64_t used) {

@@ -1,5 +1,5 @@
-/* Rank 6: the handle table and the hold records, in the arena. All of it needs the family's
-   lock, and is part of the transaction under way. */
+/* Rank 6: the handle table and the hold records, in the arena. What changes them needs the
+   family's lock, and is part of the transaction under way. */
 #ifndef SRC_HANDLE_TABLE_H
 #define SRC_HANDLE_TABLE_H
 
@@ -8,7 +8,8 @@
 static inline struct handle_slot *table_slot(handle_id id) {
     return &arena->handles[(uint32_t)(id & 0xFFFFFFFFu) - 1];
 }
-/* Whether the id names an object that is there, and one that can get more holders. */
+/* Whether the id names an object that is there, and one that can get more holders. As
+   committed: asked without the lock, they must not look into another thread's transaction. */
 bool table_valid(handle_id id);
 bool table_alive(handle_id id);
 /* A slot for a body. Errors: SPORK_ELIMIT, SPORK_ENOSPACE. */

@@ -183,7 +183,8 @@ int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inhe
 /* A plain fork for spork_fork: nothing is closed or tied. *pid is 0 in the child. */
 int plat_fork_plain(int64_t *pid);
 /* An own child that plat_fork made for this process through a forkserver: opened by its id,
-   before anybody can have reaped it. */
+   before anybody can have reaped it. One that cannot be watched is killed and reaped.
+   Errors: SPORK_ESTART (it was gone already), SPORK_ESYSTEM. */
 int plat_process_adopt(struct plat_process *process, int64_t pid);
 
 /* ---- sleep.c: the one way to block, and to be woken ---- */

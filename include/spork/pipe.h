@@ -5,6 +5,10 @@
    that is killed lets go of its ends. An end may be used by several processes and threads;
    a message goes to one of them, whole. Messages never merge; an empty one is one.
 
+   A process that made both ends can talk to itself, until one of them has been held by another
+   process. From then on its own hold of "the other end" no longer counts for it: when the
+   other process is gone, sends are SPORK_EPIPE and receives SPORK_EEOF.
+
    On Windows a pipe is a named pipe. There, an end that is sent needs its sender alive until
    it has arrived (else it is SPORK_EPEERDIED), a receiver that is killed between taking a
    message from the system and keeping it in shared memory takes that message along, and the

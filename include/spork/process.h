@@ -59,9 +59,10 @@ SPORK_API int spork_process_new(spork_process **process, spork_call call,
    Errors: SPORK_ESTATE (started before), SPORK_ENOGUARD (this process has not called
    spork_init, or the child does not), SPORK_EPROGRAM (the file of this program is gone or
    another one; the path is in the detail), SPORK_ENOTASK (the child does not have the task),
-   SPORK_ESTART (the child ended first; how is in the detail), SPORK_ETHREADS,
-   SPORK_EVERSION, SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT, SPORK_ESYSTEM. After an error
-   the child is gone and the object may only be freed. */
+   SPORK_ESTART (the child ended first; how is in the detail), SPORK_ETHREADS, SPORK_EINVAL
+   (a descriptor to be inherited is not open), SPORK_ENOTSUP, SPORK_EVERSION, SPORK_ENOMEM,
+   SPORK_ENOSPACE, SPORK_ELIMIT, SPORK_ESYSTEM. After an error the child is gone and the
+   object may only be freed. */
 SPORK_API int spork_process_launch(spork_process *process);
 
 /* spork_process_new and spork_process_launch in one. On failure *process is untouched. */
@@ -71,13 +72,15 @@ SPORK_API int spork_process_start(spork_process **process, spork_call call,
 /* Waits until the child has ended and, when exit_code is not NULL, writes its exit code.
    May be called again, and by several threads: each gets the same code.
    Errors: SPORK_ETIMEDOUT, SPORK_EWOULDBLOCK (a time-out of 0), SPORK_ESTATE (not started, or
-   a process that joins itself), SPORK_EINVAL. */
+   a process that joins itself), SPORK_ESYSTEM (it has ended, but the program has taken its
+   exit code by a waitpid of its own; only when exit_code is not NULL), SPORK_EINVAL. */
 SPORK_API int spork_process_join(spork_process *process, int64_t timeout_ms, int *exit_code);
 
 /* What the task returned or exit() was given, 0 to 255 on POSIX, else any int; the negative
    number of the signal that ended the child: -15 after terminate, -9 after kill, -2 after
    interrupt. Windows has no signals: terminate and kill are both -15 there, interrupt is -2.
-   Errors: SPORK_ESTATE (not started), SPORK_EBUSY (it still runs). */
+   Errors: SPORK_ESTATE (not started), SPORK_EBUSY (it still runs), SPORK_ESYSTEM (see join),
+   SPORK_EINVAL. */
 SPORK_API int spork_process_exit_code(spork_process *process, int *exit_code);
 
 /* Whether the child has been started and has not ended. False for NULL. */

@@ -33,7 +33,8 @@ SPORK_BEGIN
 SPORK_API int spork_queue_new(spork_queue **queue, const spork_queue_options *options);
 
 /* Lets go of the queue. It is gone, with what is in it, when no process holds it. NULL is
-   fine. Not for a handle that was borrowed from a task's argument or from a value. */
+   fine. Not for a handle that was borrowed from a task's argument or from a value. A handle
+   in an item counts as holding: a queue that lies in itself stays as long as the family. */
 SPORK_API void spork_queue_free(spork_queue *queue);
 
 /* Puts a value (it is encoded; the caller keeps it) or size bytes (data may be NULL when

@@ -370,6 +370,9 @@ int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inhe
         return error;
     }
     lifeline = for_parent ? held : fcntl(lifeline, F_DUPFD_CLOEXEC, LOWEST_OWN_FD);
+    if (lifeline < 0 && !for_parent) {
+        return native_error(SPORK_ESYSTEM, "the lifeline", errno);
+    }
     sigset_t all;
     sigset_t before;
     sigfillset(&all);

@@ -119,19 +119,40 @@ int plat_process_open(struct plat_process *process, struct plat_identity identit
     return 0;
 }
 
+/* A child that cannot be watched must not run on. Nobody has reaped it, so that its id is
+   still its own. */
+static void end_unwatched(int64_t pid) {
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        return;
+    }
+    kill((pid_t)pid, SIGKILL);
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED) != 0 && errno == EINTR) {
+    }
+}
+
 int plat_process_adopt(struct plat_process *process, int64_t pid) {
     int fd = open_pidfd(pid);
+    int number = errno;
     uint64_t stamp;
-    if ((fd < 0 && errno != ENOSYS && errno != EPERM) || !stamp_of(fd, pid, &stamp)) {
-        int number = errno;
-        if (fd >= 0) {
-            close(fd);
+    if (fd >= 0 || number == ENOSYS || number == EPERM) {
+        errno = ESRCH;
+        if (stamp_of(fd, pid, &stamp)) {
+            *process =
+                (struct plat_process){{pid, stamp}, fd < 0 ? PLAT_NO_NATIVE : fd, true};
+            return 0;
         }
+        number = errno;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (number == ESRCH) {
         return native_error(SPORK_ESTART, "the child was gone before it could be watched",
                             number);
     }
-    *process = (struct plat_process){{pid, stamp}, fd < 0 ? PLAT_NO_NATIVE : fd, true};
-    return 0;
+    end_unwatched(pid);
+    return native_error(SPORK_ESYSTEM, "the child was ended, as it cannot be watched", number);
 }
 
 void plat_process_close(struct plat_process *process) {
