@@ -19,7 +19,7 @@ enum {
     ARENA_PROCESSES = 4096,   /* processes of a family at one time */
     ARENA_HANDLES = 1 << 20,  /* objects of a family at one time */
     ARENA_CLASSES = 160,      /* sizes of heap blocks */
-    ARENA_JOURNAL = 96,       /* words of one transaction */
+    ARENA_JOURNAL = 160,      /* words of one transaction */
     ARENA_NAME = 64
 };
 
@@ -50,6 +50,7 @@ struct thread_slot {
     _Atomic uint64_t generation;
     _Atomic uint64_t watching;  /* offset of the waiters it sleeps at; 0: none */
     _Atomic uint64_t busy;      /* handle whose shared state it may leave half changed */
+    _Atomic uint64_t token;     /* of a waiter at a condition; see condition.c */
     _Atomic uint64_t counting;  /* hold.got as it will be with the item it is about to take */
     _Atomic uint64_t stamp;     /* of a stranger */
 };

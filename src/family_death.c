@@ -323,6 +323,7 @@ static void mourn_thread(struct self *self, uint32_t index, slot_reference proce
             sleep_call_on(watching);
         }
         atomic_store(&slot->busy, 0);
+        atomic_store(&slot->token, 0);
         atomic_store(&slot->counting, 0);
         atomic_fetch_add(&slot->generation, 1);
         atomic_store(&slot->process, 0);

@@ -119,7 +119,7 @@ static void delist(struct handle *handle) {
 }
 
 /* The transaction of a creation: body, table slot and the first record, or nothing. */
-static int create_shared(const struct handle_kind *kind, void (*init)(void *, const void *),
+static int create_shared(const struct handle_kind *kind, int (*init)(void *, const void *),
                          const void *options, struct handle *handle) {
     uint64_t body;
     uint64_t record;
@@ -136,14 +136,11 @@ static int create_shared(const struct handle_kind *kind, void (*init)(void *, co
     handle->body = arena_at(body);
     handle->hold = arena_at(record);
     memset(handle->body, 0, kind->body_size);
-    if (init != NULL) {
-        init(handle->body, options);
-    }
-    return 0;
+    return init == NULL ? 0 : init(handle->body, options);
 }
 
 int handle_create(struct self *self, const struct handle_kind *kind,
-                  void (*init)(void *body, const void *options), const void *options,
+                  int (*init)(void *body, const void *options), const void *options,
                   struct handle **handle) {
     struct handle *made = new_local(kind);
     if (made == NULL) {
@@ -171,6 +168,31 @@ int handle_create(struct self *self, const struct handle_kind *kind,
     }
     *handle = made;
     return 0;
+}
+
+int handle_new(void *place, const struct handle_kind *kind,
+               int (*init)(void *body, const void *options), const void *options) {
+    struct handle *made;
+    int error;
+    if (place == NULL) {
+        return error_set(SPORK_EINVAL, "there is no place to put the new %s (NULL)",
+                         kind->name);
+    }
+    struct self *self = family_enter(&error);
+    if (self == NULL) {
+        return error;
+    }
+    error = handle_create(self, kind, init, options, &made);
+    if (error == 0) {
+        memcpy(place, &made, sizeof made);
+    }
+    return error;
+}
+
+void handle_free(void *object) {
+    if (object != NULL) {
+        handle_release(object);
+    }
 }
 
 /* After a fork the object was inherited with the memory, but is not held yet. */
@@ -338,6 +360,48 @@ int handle_open(struct self *self, handle_id id, uint64_t record, struct handle 
     }
     *handle = found;
     return 0;
+}
+
+/* ---- objects that hold others ---- */
+
+int handle_keep(struct kept *kept, const struct handle *other) {
+    uint64_t record;
+    if (!table_alive(other->id)) {
+        return error_set(SPORK_ESTALE, "the %s is gone: nobody held it any more",
+                         other->kind->name);
+    }
+    int error = table_hold(other->id, 0, &record);
+    if (error == 0) {
+        arena_disown(record);
+        arena_set(&kept->id, other->id);
+        arena_set(&kept->record, record);
+    }
+    return error;
+}
+
+/* The record becomes this process's private one first: if it dies in here, its burial drops
+   it, and the words do not name what may be another's by then. */
+void handle_drop_kept(struct self *self, struct kept *kept) {
+    family_lock(self);
+    uint64_t record = atomic_load(&kept->record);
+    if (record == 0) {
+        family_unlock(self);
+        return;
+    }
+    arena_own(record, family_self());
+    arena_set(&kept->record, 0);
+    family_commit(self);
+    handle_drop_record(self, record, family_self());
+}
+
+int handle_open_kept(const struct kept *kept, struct handle **handle) {
+    int error;
+    struct self *self = family_enter(&error);
+    *handle = NULL;
+    if (self == NULL || atomic_load(&kept->id) == 0) {
+        return self == NULL ? error : 0;
+    }
+    return handle_open(self, atomic_load(&kept->id), 0, handle);
 }
 
 /* ---- holders ---- */

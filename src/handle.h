@@ -62,11 +62,17 @@ struct handle {
     struct handle *next;    /* all of this process */
 };
 
-/* Makes an object; init, when not NULL, fills its zeroed body before anybody can see it.
-   Errors: SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT. */
+/* Makes an object; init, when not NULL, fills its zeroed body before anybody can see it, as a
+   part of the transaction that makes it. Errors: SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT,
+   and init's. */
 int handle_create(struct self *self, const struct handle_kind *kind,
-                  void (*init)(void *body, const void *options), const void *options,
+                  int (*init)(void *body, const void *options), const void *options,
                   struct handle **handle);
+/* What a public ..._new is made of: place is where its caller wants the pointer, or NULL. And
+   ..._free: NULL is fine. */
+int handle_new(void *place, const struct handle_kind *kind,
+               int (*init)(void *body, const void *options), const void *options);
+void handle_free(void *object);
 
 /* Begins every public call on a handle: this thread's self, or NULL with *error (an object
    that is NULL, of another kind, closed or stale). */
@@ -77,6 +83,19 @@ void handle_share(struct handle *handle);
 void handle_release(struct handle *handle);
 /* Lets the object go now, whoever still uses it: they get SPORK_ECLOSED. */
 int handle_close(struct self *self, struct handle *handle);
+
+/* In the body of an object that holds another one, as a condition its lock. */
+struct kept {
+    arena_word id;
+    arena_word record; /* a hold that is no process's */
+};
+/* In an init: a part of its transaction. Errors: SPORK_ESTALE, SPORK_ENOSPACE. */
+int handle_keep(struct kept *kept, const struct handle *other);
+/* In a destroy. */
+void handle_drop_kept(struct self *self, struct kept *kept);
+/* In an open_local: this process's object, to be released by close_local; NULL if nothing is
+   kept. Errors: SPORK_ESTALE, SPORK_ENOMEM, SPORK_ENOSPACE. */
+int handle_open_kept(const struct kept *kept, struct handle **handle);
 
 /* How many holders there are, in transit included. */
 uint64_t handle_holders(handle_id id);

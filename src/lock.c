@@ -2,10 +2,11 @@
 #include "lock.h"
 
 #include "deadline.h"
-#include "handle.h"
 
 struct lock_body {
     arena_word owner; /* slot_reference of a thread; 0: open */
+    arena_word depth; /* how often the owner has acquired it; written by the owner alone */
+    uint64_t recursive;
     struct waiters waiters;
 };
 
@@ -24,29 +25,31 @@ void lock_register(void) {
     handle_register_kind(&lock_kind);
 }
 
-int spork_lock_new(spork_lock **lock, const spork_lock_options *options) {
-    struct handle *handle;
-    int error;
-    (void)options;
-    if (lock == NULL) {
-        return error_set(SPORK_EINVAL, "there is no place to put the new lock (NULL)");
-    }
-    struct self *self = family_enter(&error);
-    if (self == NULL) {
-        return error;
-    }
-    error = handle_create(self, &lock_kind, NULL, NULL, &handle);
-    if (error == 0) {
-        *lock = (spork_lock *)handle;
-    }
-    return error;
+static struct lock_body *body_of(const spork_lock *lock) {
+    return lock->handle.body;
+}
+
+static int init(void *object, const void *given) {
+    const spork_lock_options *options = given;
+    ((struct lock_body *)object)->recursive = options->recursive;
+    return 0;
+}
+
+int spork_lock_new(spork_lock **lock, const spork_lock_options *given) {
+    static const spork_lock_options defaults = {.recursive = false};
+    return handle_new(lock, &lock_kind, init, given == NULL ? &defaults : given);
+}
+
+int spork_rlock_new(spork_lock **lock) {
+    const spork_lock_options options = {.recursive = true};
+    return spork_lock_new(lock, &options);
 }
 
 void spork_lock_free(spork_lock *lock) {
-    if (lock != NULL) {
-        handle_release(&lock->handle);
-    }
+    handle_free(lock);
 }
+
+/* ---- acquiring ---- */
 
 struct acquire {
     struct self *self;
@@ -85,37 +88,66 @@ static int attempt_from_dead(void *context, struct watch *watch) {
                      "the lock's holder ended without releasing it; it is yours now");
 }
 
-int spork_lock_acquire(spork_lock *lock, int64_t timeout_ms) {
+static int acquire(struct self *self, spork_lock *lock, int64_t deadline) {
     enum { SPINS = 100 };
+    struct lock_body *body = body_of(lock);
+    struct acquire acquire = {self, body};
+    int error = SPORK_EWOULDBLOCK;
+    for (int i = 0; i < SPINS && error != 0; i++) {
+        struct watch watch = {0};
+        error = attempt(&acquire, &watch);
+        if (error != 0) {
+            plat_relax();
+        }
+    }
+    if (error != 0) {
+        error = family_block(self, &body->waiters, attempt_from_dead, &acquire, deadline);
+    }
+    if (error == 0 || error == SPORK_EOWNERDIED) {
+        atomic_store_explicit(&body->depth, 1, memory_order_relaxed);
+    }
+    return error;
+}
+
+int spork_lock_acquire(spork_lock *lock, int64_t timeout_ms) {
     int64_t deadline;
     int error = deadline_from(timeout_ms, &deadline);
-    if (error != 0) {
+    struct self *self = error != 0 ? NULL : handle_enter(lock, &lock_kind, &error);
+    if (self == NULL) {
         return error;
     }
-    struct acquire acquire;
-    acquire.self = handle_enter(lock, &lock_kind, &error);
-    if (acquire.self == NULL) {
-        return error;
+    struct lock_body *body = body_of(lock);
+    if (body->recursive != 0 && lock_is_mine(self, lock)) {
+        atomic_fetch_add_explicit(&body->depth, 1, memory_order_relaxed);
+        return 0;
     }
-    acquire.body = lock->handle.body;
-    for (int i = 0; i < SPINS; i++) {
-        struct watch watch = {0};
-        if (attempt(&acquire, &watch) == 0) {
-            return 0;
-        }
-        plat_relax();
-    }
-    error = family_block(acquire.self, &acquire.body->waiters, attempt_from_dead, &acquire,
-                         deadline);
+    error = acquire(self, lock, deadline);
     return error == SPORK_EWOULDBLOCK ? error_late(timeout_ms, "acquiring the lock") : error;
+}
+
+/* ---- releasing ---- */
+
+static int release_mine(struct self *self, spork_lock *lock) {
+    struct lock_body *body = body_of(lock);
+    if (!lock_is_mine(self, lock)) {
+        return error_set(SPORK_ENOTHELD, "the recursive lock is not held by this thread");
+    }
+    if (atomic_fetch_sub_explicit(&body->depth, 1, memory_order_relaxed) == 1) {
+        lock_open_all(lock);
+    }
+    return 0;
 }
 
 int spork_lock_release(spork_lock *lock) {
     int error;
-    if (handle_enter(lock, &lock_kind, &error) == NULL) {
+    struct self *self = handle_enter(lock, &lock_kind, &error);
+    if (self == NULL) {
         return error;
     }
-    struct lock_body *body = lock->handle.body;
+    struct lock_body *body = body_of(lock);
+    if (body->recursive != 0) {
+        return release_mine(self, lock);
+    }
     if (atomic_exchange(&body->owner, 0) == 0) {
         return error_set(SPORK_ENOTHELD, "the lock is not held by anybody");
     }
@@ -123,11 +155,46 @@ int spork_lock_release(spork_lock *lock) {
     return 0;
 }
 
+/* ---- asking ---- */
+
 bool spork_lock_held(spork_lock *lock) {
     int error;
     if (handle_enter(lock, &lock_kind, &error) == NULL) {
         return false;
     }
-    uint64_t owner = atomic_load(&((struct lock_body *)lock->handle.body)->owner);
+    uint64_t owner = atomic_load(&body_of(lock)->owner);
     return owner != 0 && !family_thread_dead(owner);
+}
+
+bool spork_lock_recursive(spork_lock *lock) {
+    int error;
+    return handle_enter(lock, &lock_kind, &error) != NULL && body_of(lock)->recursive != 0;
+}
+
+/* ---- for conditions ---- */
+
+bool lock_is_mine(const struct self *self, const spork_lock *lock) {
+    return atomic_load_explicit(&body_of(lock)->owner, memory_order_relaxed) ==
+           self->reference;
+}
+
+uint64_t lock_open_all(spork_lock *lock) {
+    struct lock_body *body = body_of(lock);
+    uint64_t depth = atomic_load_explicit(&body->depth, memory_order_relaxed);
+    atomic_store(&body->owner, 0);
+    sleep_wake(&body->waiters, 1);
+    return depth;
+}
+
+int lock_take_back(spork_lock *lock, uint64_t depth) {
+    int error;
+    struct self *self = handle_enter(lock, &lock_kind, &error);
+    if (self == NULL) {
+        return error;
+    }
+    error = acquire(self, lock, PLAT_NEVER);
+    if (error == 0 || error == SPORK_EOWNERDIED) {
+        atomic_store_explicit(&body_of(lock)->depth, depth, memory_order_relaxed);
+    }
+    return error;
 }

@@ -27,40 +27,26 @@ void semaphore_register(void) {
     handle_register_kind(&semaphore_kind);
 }
 
-static void init(void *object, const void *given) {
+static int init(void *object, const void *given) {
     struct semaphore_body *body = object;
     const spork_semaphore_options *options = given;
     atomic_store(&body->count, (uint64_t)options->value);
     body->most = options->bounded ? (uint64_t)options->value : (uint64_t)MOST;
+    return 0;
 }
 
 int spork_semaphore_new(spork_semaphore **semaphore, const spork_semaphore_options *given) {
     static const spork_semaphore_options defaults = {.value = 1};
     const spork_semaphore_options *options = given == NULL ? &defaults : given;
-    struct handle *handle;
-    int error;
-    if (semaphore == NULL) {
-        return error_set(SPORK_EINVAL, "there is no place to put the new semaphore (NULL)");
-    }
     if (options->value < 0 || options->value > MOST) {
         return error_set(SPORK_EINVAL, "a semaphore cannot begin with %lld",
                          (long long)options->value);
     }
-    struct self *self = family_enter(&error);
-    if (self == NULL) {
-        return error;
-    }
-    error = handle_create(self, &semaphore_kind, init, options, &handle);
-    if (error == 0) {
-        *semaphore = (spork_semaphore *)handle;
-    }
-    return error;
+    return handle_new(semaphore, &semaphore_kind, init, options);
 }
 
 void spork_semaphore_free(spork_semaphore *semaphore) {
-    if (semaphore != NULL) {
-        handle_release(&semaphore->handle);
-    }
+    handle_free(semaphore);
 }
 
 static int attempt(void *context, struct watch *watch) {

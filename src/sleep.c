@@ -27,6 +27,7 @@ static void leave(struct self *who) {
         atomic_fetch_and(&arena->asleep[index / 64], ~((uint64_t)1 << (index % 64)));
         atomic_store(&who->slot->watching, 0);
         atomic_store(&who->slot->busy, 0);
+        atomic_store(&who->slot->token, 0);
         atomic_store(&who->slot->counting, 0);
         atomic_store(&who->slot->stamp, 0);
         atomic_fetch_add(&who->slot->generation, 1);

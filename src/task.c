@@ -129,15 +129,12 @@ static spork_value handle_value(spork_handle_kind kind, void *handle) {
     return value;
 }
 
-#define WRAP_HANDLE(noun, kind)                                                        \
-    void spork_wrap_##noun##_(spork_call *call, const void *object, size_t size) {      \
-        (void)size;                                                                     \
-        add(call, handle_value(kind, *(spork_##noun *const *)object));                  \
+#define WRAP_HANDLE(noun, NOUN, letter, words)                                                   \
+    void spork_wrap_##noun##_(spork_call *call, const void *object, size_t size) {         \
+        (void)size;                                                                        \
+        add(call, handle_value(SPORK_HANDLE_##NOUN, *(spork_##noun *const *)object));      \
     }
-WRAP_HANDLE(queue, SPORK_HANDLE_QUEUE)
-WRAP_HANDLE(pipe, SPORK_HANDLE_PIPE)
-WRAP_HANDLE(lock, SPORK_HANDLE_LOCK)
-WRAP_HANDLE(semaphore, SPORK_HANDLE_SEMAPHORE)
+SPORK_HANDLES(WRAP_HANDLE)
 
 /* ---- unwrapping them in the child ---- */
 
@@ -228,15 +225,12 @@ int spork_unwrap_struct_(void *object, size_t size, const spork_value *value) {
     return 0;
 }
 
-#define UNWRAP_HANDLE(noun)                                                               \
+#define UNWRAP_HANDLE(noun, NOUN, letter, words)                                                             \
     int spork_unwrap_##noun##_(void *object, size_t size, const spork_value *value) {      \
         (void)size;                                                                        \
         return spork_value_get_##noun(value, object);                                      \
     }
-UNWRAP_HANDLE(queue)
-UNWRAP_HANDLE(pipe)
-UNWRAP_HANDLE(lock)
-UNWRAP_HANDLE(semaphore)
+SPORK_HANDLES(UNWRAP_HANDLE)
 
 /* ---- results ---- */
 

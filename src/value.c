@@ -95,21 +95,11 @@ static spork_value of_handle(spork_handle_kind kind, void *handle) {
     return value;
 }
 
-spork_value spork_queue_value(spork_queue *queue) {
-    return of_handle(SPORK_HANDLE_QUEUE, queue);
-}
-
-spork_value spork_pipe_value(spork_pipe *pipe) {
-    return of_handle(SPORK_HANDLE_PIPE, pipe);
-}
-
-spork_value spork_lock_value(spork_lock *lock) {
-    return of_handle(SPORK_HANDLE_LOCK, lock);
-}
-
-spork_value spork_semaphore_value(spork_semaphore *semaphore) {
-    return of_handle(SPORK_HANDLE_SEMAPHORE, semaphore);
-}
+#define VALUE_OF_HANDLE(noun, NOUN, letter, words)        \
+    spork_value spork_##noun##_value(spork_##noun *noun) { \
+        return of_handle(SPORK_HANDLE_##NOUN, noun);       \
+    }
+SPORK_HANDLES(VALUE_OF_HANDLE)
 
 int value_own_bytes(spork_value *out, spork_kind kind, const void *data, size_t size) {
     char *own = size < SIZE_MAX ? malloc(size + 1) : NULL;
@@ -152,36 +142,15 @@ const char *spork_kind_name(spork_kind kind) {
     return "unknown";
 }
 
-const char *value_handle_name(spork_handle_kind kind) {
-    switch (kind) {
-    case SPORK_HANDLE_QUEUE:
-        return "queue";
-    case SPORK_HANDLE_PIPE:
-        return "pipe";
-    case SPORK_HANDLE_LOCK:
-        return "lock";
-    case SPORK_HANDLE_SEMAPHORE:
-        return "semaphore";
-    case SPORK_HANDLE_NONE:
-        break;
-    }
-    return "handle";
+/* "a queue", "an event" ... */
+static const char *handle_noun(spork_handle_kind kind) {
+#define HANDLE_WORDS(noun, NOUN, letter, words) words,
+    static const char *const nouns[] = {"a handle", SPORK_HANDLES(HANDLE_WORDS)};
+    return nouns[kind < SPORK_HANDLE_END_ ? kind : SPORK_HANDLE_NONE];
 }
 
-static const char *handle_noun(spork_handle_kind kind) {
-    switch (kind) {
-    case SPORK_HANDLE_QUEUE:
-        return "a queue";
-    case SPORK_HANDLE_PIPE:
-        return "a pipe";
-    case SPORK_HANDLE_LOCK:
-        return "a lock";
-    case SPORK_HANDLE_SEMAPHORE:
-        return "a semaphore";
-    case SPORK_HANDLE_NONE:
-        break;
-    }
-    return "a handle";
+const char *value_handle_name(spork_handle_kind kind) {
+    return strchr(handle_noun(kind), ' ') + 1;
 }
 
 const char *value_noun(const spork_value *value) {
@@ -282,37 +251,15 @@ static int expect_handle(const spork_value *value, spork_handle_kind kind,
     return error;
 }
 
-int spork_value_get_queue(const spork_value *value, spork_queue **out) {
-    int error = expect_handle(value, SPORK_HANDLE_QUEUE, out);
-    if (error == 0) {
-        *out = value->as.handle;
+#define GET_HANDLE(noun, NOUN, letter, words)                               \
+    int spork_value_get_##noun(const spork_value *value, spork_##noun **out) {  \
+        int error = expect_handle(value, SPORK_HANDLE_##NOUN, out);             \
+        if (error == 0) {                                                       \
+            *out = value->as.handle;                                            \
+        }                                                                       \
+        return error;                                                           \
     }
-    return error;
-}
-
-int spork_value_get_pipe(const spork_value *value, spork_pipe **out) {
-    int error = expect_handle(value, SPORK_HANDLE_PIPE, out);
-    if (error == 0) {
-        *out = value->as.handle;
-    }
-    return error;
-}
-
-int spork_value_get_lock(const spork_value *value, spork_lock **out) {
-    int error = expect_handle(value, SPORK_HANDLE_LOCK, out);
-    if (error == 0) {
-        *out = value->as.handle;
-    }
-    return error;
-}
-
-int spork_value_get_semaphore(const spork_value *value, spork_semaphore **out) {
-    int error = expect_handle(value, SPORK_HANDLE_SEMAPHORE, out);
-    if (error == 0) {
-        *out = value->as.handle;
-    }
-    return error;
-}
+SPORK_HANDLES(GET_HANDLE)
 
 /* ---- Handles ---- */
 

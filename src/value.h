@@ -17,7 +17,7 @@ void value_set_handle_hooks(const struct value_handle_hooks *hooks);
    SPORK_BYTES. Errors: SPORK_ENOMEM. */
 int value_own_bytes(spork_value *out, spork_kind kind, const void *data, size_t size);
 
-/* "queue", "pipe", "lock", "semaphore". */
+/* "queue", "shared memory" ... */
 const char *value_handle_name(spork_handle_kind kind);
 
 #endif

@@ -20,11 +20,24 @@ typedef struct spork_bytes {
 } spork_bytes;
 
 /* Handles: each names an object of the family (a program and all that it started), can be an
-   argument of a task and an item of a spork_value, and means the same object there. */
-typedef struct spork_queue spork_queue;
-typedef struct spork_pipe spork_pipe;
-typedef struct spork_lock spork_lock;
-typedef struct spork_semaphore spork_semaphore;
+   argument of a task and an item of a spork_value, and means the same object there.
+   X(noun, NOUN, letter, words) for every kind; the type is spork_noun. */
+#define SPORK_HANDLES(X)                                                                  \
+    X(queue, QUEUE, 'q', "a queue")                                                       \
+    X(pipe, PIPE, 'p', "a pipe")                                                          \
+    X(lock, LOCK, 'l', "a lock")                                                          \
+    X(semaphore, SEMAPHORE, 'e', "a semaphore")                                           \
+    X(rwlock, RWLOCK, 'w', "a rwlock")                                                    \
+    X(condition, CONDITION, 'c', "a condition")                                           \
+    X(event, EVENT, 'E', "an event")                                                      \
+    X(barrier, BARRIER, 'B', "a barrier")                                                 \
+    X(array, ARRAY, 'a', "an array")                                                      \
+    X(shared_memory, SHARED_MEMORY, 'm', "a shared memory")                               \
+    X(shareable_list, SHAREABLE_LIST, 'L', "a shareable list")
+
+#define SPORK_HANDLE_TYPE_(noun, NOUN, letter, words) typedef struct spork_##noun spork_##noun;
+SPORK_HANDLES(SPORK_HANDLE_TYPE_)
+#undef SPORK_HANDLE_TYPE_
 
 /* A child, seen by who started it. Not a handle: it does not travel. */
 typedef struct spork_process spork_process;

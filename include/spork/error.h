@@ -35,14 +35,17 @@
     X(EDAEMON, -28, "a daemon process may not have children")                             \
     X(ELIMIT, -29, "a limit of the family was reached")                                   \
     X(EVERSION, -30, "headers and library, or parent and child, are of different versions") \
-    X(ESYSTEM, -31, "the operating system refused")
+    X(ESYSTEM, -31, "the operating system refused")                                       \
+    X(EEXISTS, -32, "there is something of that name already")                            \
+    X(ENOTFOUND, -33, "there is nothing of that name")                                    \
+    X(EBROKEN, -34, "the barrier is broken")
 
 enum {
     SPORK_OK = 0,
 #define SPORK_ERROR_NUMBER_(name, number, sentence) SPORK_##name = number,
     SPORK_ERRORS(SPORK_ERROR_NUMBER_)
 #undef SPORK_ERROR_NUMBER_
-        SPORK_ERROR_LAST_ = -31
+        SPORK_ERROR_LAST_ = -34
 };
 
 SPORK_BEGIN

@@ -10,7 +10,7 @@
    Parameters, none to eight: every integer type, bool, float, double, const char * (UTF-8,
    any length, NULL stays NULL), spork_bytes, spork_value, a flat struct by value (it is
    copied as bytes, so it must hold no pointers; the structs of one call may be 512 bytes
-   together), and every handle: spork_queue *, spork_pipe *, spork_lock *, spork_semaphore *.
+   together), and every handle (see SPORK_HANDLES): spork_queue *, spork_pipe * and so on.
    In the child, pointers and handles are borrowed: they end with the task.
    Result: an integer type or bool (it becomes the exit code), double or spork_value. */
 #ifndef SPORK_TASK_H
@@ -59,10 +59,6 @@ SPORK_API void spork_wrap_string_(spork_call *call, const void *object, size_t s
 SPORK_API void spork_wrap_bytes_(spork_call *call, const void *object, size_t size);
 SPORK_API void spork_wrap_value_(spork_call *call, const void *object, size_t size);
 SPORK_API void spork_wrap_struct_(spork_call *call, const void *object, size_t size);
-SPORK_API void spork_wrap_queue_(spork_call *call, const void *object, size_t size);
-SPORK_API void spork_wrap_pipe_(spork_call *call, const void *object, size_t size);
-SPORK_API void spork_wrap_lock_(spork_call *call, const void *object, size_t size);
-SPORK_API void spork_wrap_semaphore_(spork_call *call, const void *object, size_t size);
 SPORK_API int spork_unwrap_signed_(void *object, size_t size, const spork_value *value);
 SPORK_API int spork_unwrap_unsigned_(void *object, size_t size, const spork_value *value);
 SPORK_API int spork_unwrap_bool_(void *object, size_t size, const spork_value *value);
@@ -71,10 +67,11 @@ SPORK_API int spork_unwrap_string_(void *object, size_t size, const spork_value 
 SPORK_API int spork_unwrap_bytes_(void *object, size_t size, const spork_value *value);
 SPORK_API int spork_unwrap_value_(void *object, size_t size, const spork_value *value);
 SPORK_API int spork_unwrap_struct_(void *object, size_t size, const spork_value *value);
-SPORK_API int spork_unwrap_queue_(void *object, size_t size, const spork_value *value);
-SPORK_API int spork_unwrap_pipe_(void *object, size_t size, const spork_value *value);
-SPORK_API int spork_unwrap_lock_(void *object, size_t size, const spork_value *value);
-SPORK_API int spork_unwrap_semaphore_(void *object, size_t size, const spork_value *value);
+#define SPORK_HANDLE_WRAPPERS_(noun, NOUN, letter, words)                                               \
+    SPORK_API void spork_wrap_##noun##_(spork_call *call, const void *object, size_t size);      \
+    SPORK_API int spork_unwrap_##noun##_(void *object, size_t size, const spork_value *value);
+SPORK_HANDLES(SPORK_HANDLE_WRAPPERS_)
+#undef SPORK_HANDLE_WRAPPERS_
 SPORK_API int spork_result_signed_(spork_value *out, const void *object, size_t size);
 SPORK_API int spork_result_unsigned_(spork_value *out, const void *object, size_t size);
 SPORK_API int spork_result_bool_(spork_value *out, const void *object, size_t size);
@@ -146,22 +143,13 @@ struct spork_traits_<spork_value, void> {
     SPORK_TRAITS_BODY_(value, 'v')
     SPORK_RESULT_BODY_(value)
 };
-template <>
-struct spork_traits_<spork_queue *, void> {
-    SPORK_TRAITS_BODY_(queue, 'q')
-};
-template <>
-struct spork_traits_<spork_pipe *, void> {
-    SPORK_TRAITS_BODY_(pipe, 'p')
-};
-template <>
-struct spork_traits_<spork_lock *, void> {
-    SPORK_TRAITS_BODY_(lock, 'l')
-};
-template <>
-struct spork_traits_<spork_semaphore *, void> {
-    SPORK_TRAITS_BODY_(semaphore, 'e')
-};
+#define SPORK_HANDLE_TRAITS_(noun, NOUN, letter, words)  \
+    template <>                                   \
+    struct spork_traits_<spork_##noun *, void> {  \
+        SPORK_TRAITS_BODY_(noun, letter)          \
+    };
+SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
+#undef SPORK_HANDLE_TRAITS_
 #define SPORK_CODE_(T) spork_traits_<T>::code
 #define SPORK_WRAP_(call, T, object) spork_traits_<T>::wrap(call, &(object), sizeof(object))
 #define SPORK_UNWRAP_(T, object, value) \
@@ -179,13 +167,15 @@ struct spork_traits_<spork_semaphore *, void> {
 
 /* The C half. __builtin_classify_type tells a struct (12) or union (13) from a pointer. */
 #define SPORK_IS_SIGNED_CHAR_ ((char)-1 < 0)
+#define SPORK_CODE_OF_HANDLE_(noun, NOUN, letter, words) spork_##noun *: letter,
+#define SPORK_WRAP_OF_HANDLE_(noun, NOUN, letter, words) spork_##noun *: spork_wrap_##noun##_,
+#define SPORK_UNWRAP_OF_HANDLE_(noun, NOUN, letter, words) spork_##noun *: spork_unwrap_##noun##_,
 #define SPORK_CODE_(T) _Generic(*(T *)0, \
     char: (SPORK_IS_SIGNED_CHAR_ ? 'i' : 'u'), bool: 'b', signed char: 'i', \
     short: 'i', int: 'i', long: 'i', long long: 'i', unsigned char: 'u', \
     unsigned short: 'u', unsigned int: 'u', unsigned long: 'u', \
     unsigned long long: 'u', float: 'f', double: 'f', const char *: 's', \
-    spork_bytes: 'y', spork_value: 'v', spork_queue *: 'q', spork_pipe *: 'p', \
-    spork_lock *: 'l', spork_semaphore *: 'e', default: 'S')
+    spork_bytes: 'y', spork_value: 'v', SPORK_HANDLES(SPORK_CODE_OF_HANDLE_) default: 'S')
 #define SPORK_WRAP_(call, T, object) _Generic((object), \
     char: (SPORK_IS_SIGNED_CHAR_ ? spork_wrap_signed_ : spork_wrap_unsigned_), \
     bool: spork_wrap_bool_, signed char: spork_wrap_signed_, \
@@ -195,9 +185,7 @@ struct spork_traits_<spork_semaphore *, void> {
     unsigned long: spork_wrap_unsigned_, unsigned long long: spork_wrap_unsigned_, \
     float: spork_wrap_float_, double: spork_wrap_float_, \
     const char *: spork_wrap_string_, spork_bytes: spork_wrap_bytes_, \
-    spork_value: spork_wrap_value_, spork_queue *: spork_wrap_queue_, \
-    spork_pipe *: spork_wrap_pipe_, spork_lock *: spork_wrap_lock_, \
-    spork_semaphore *: spork_wrap_semaphore_, \
+    spork_value: spork_wrap_value_, SPORK_HANDLES(SPORK_WRAP_OF_HANDLE_) \
     default: spork_wrap_struct_)(call, &(object), sizeof(object))
 #define SPORK_UNWRAP_(T, object, value) _Generic((object), \
     char: (SPORK_IS_SIGNED_CHAR_ ? spork_unwrap_signed_ : spork_unwrap_unsigned_), \
@@ -209,8 +197,7 @@ struct spork_traits_<spork_semaphore *, void> {
     unsigned long long: spork_unwrap_unsigned_, float: spork_unwrap_float_, \
     double: spork_unwrap_float_, const char *: spork_unwrap_string_, \
     spork_bytes: spork_unwrap_bytes_, spork_value: spork_unwrap_value_, \
-    spork_queue *: spork_unwrap_queue_, spork_pipe *: spork_unwrap_pipe_, \
-    spork_lock *: spork_unwrap_lock_, spork_semaphore *: spork_unwrap_semaphore_, \
+    SPORK_HANDLES(SPORK_UNWRAP_OF_HANDLE_) \
     default: spork_unwrap_struct_)(&(object), sizeof(object), value)
 #define SPORK_RESULT_(T, out, object) _Generic((object), \
     char: (SPORK_IS_SIGNED_CHAR_ ? spork_result_signed_ : spork_result_unsigned_), \

@@ -22,12 +22,13 @@ typedef enum spork_kind {
     SPORK_HANDLE
 } spork_kind;
 
+/* SPORK_HANDLE_QUEUE and so on, for every kind of SPORK_HANDLES. */
 typedef enum spork_handle_kind {
     SPORK_HANDLE_NONE,
-    SPORK_HANDLE_QUEUE,
-    SPORK_HANDLE_PIPE,
-    SPORK_HANDLE_LOCK,
-    SPORK_HANDLE_SEMAPHORE
+#define SPORK_HANDLE_KIND_(noun, NOUN, letter, words) SPORK_HANDLE_##NOUN,
+    SPORK_HANDLES(SPORK_HANDLE_KIND_)
+#undef SPORK_HANDLE_KIND_
+        SPORK_HANDLE_END_
 } spork_handle_kind;
 
 typedef struct spork_value spork_value;
@@ -66,10 +67,11 @@ SPORK_API spork_value spork_bytes_value(const void *data, size_t size);
 SPORK_API spork_value spork_list(const spork_value *items, size_t count);
 /* pairs: key, value, key, value ...; count counts pairs. */
 SPORK_API spork_value spork_map(const spork_value *pairs, size_t count);
-SPORK_API spork_value spork_queue_value(spork_queue *queue);
-SPORK_API spork_value spork_pipe_value(spork_pipe *pipe);
-SPORK_API spork_value spork_lock_value(spork_lock *lock);
-SPORK_API spork_value spork_semaphore_value(spork_semaphore *semaphore);
+/* spork_queue_value(queue) and so on, for every kind of SPORK_HANDLES; NULL makes nil. */
+#define SPORK_HANDLE_VALUE_(noun, NOUN, letter, words) \
+    SPORK_API spork_value spork_##noun##_value(spork_##noun *noun);
+SPORK_HANDLES(SPORK_HANDLE_VALUE_)
+#undef SPORK_HANDLE_VALUE_
 
 /* Accessors: they write *out and return 0, or return SPORK_ETYPE, naming both kinds, and
    leave *out alone. What they hand out by pointer is borrowed from the value. An int is
@@ -80,10 +82,11 @@ SPORK_API int spork_value_get_float(const spork_value *value, double *out);
 /* An owned or decoded string always has a NUL behind it; a borrowed one as its maker gave. */
 SPORK_API int spork_value_get_str(const spork_value *value, const char **out);
 SPORK_API int spork_value_get_bytes(const spork_value *value, spork_bytes *out);
-SPORK_API int spork_value_get_queue(const spork_value *value, spork_queue **out);
-SPORK_API int spork_value_get_pipe(const spork_value *value, spork_pipe **out);
-SPORK_API int spork_value_get_lock(const spork_value *value, spork_lock **out);
-SPORK_API int spork_value_get_semaphore(const spork_value *value, spork_semaphore **out);
+/* spork_value_get_queue(value, &queue) and so on, for every kind of SPORK_HANDLES. */
+#define SPORK_HANDLE_GET_(noun, NOUN, letter, words) \
+    SPORK_API int spork_value_get_##noun(const spork_value *value, spork_##noun **out);
+SPORK_HANDLES(SPORK_HANDLE_GET_)
+#undef SPORK_HANDLE_GET_
 
 /* Items of a list, pairs of a map, bytes of a string or bytes; 0 for all else. */
 SPORK_API size_t spork_value_count(const spork_value *value);

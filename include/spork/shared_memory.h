@@ -1,0 +1,52 @@
+/* Blocks of shared memory: anonymous ones, which travel as handles, and named ones, which
+   programs that are not of the family can attach.
+
+   Memory is reserved when it is made, so that touching it cannot fail. Nothing of it outlives
+   who uses it, unless it was asked to persist: an anonymous block ends with its last holder; a
+   name ends with the process that made it (on Windows with the last that has it attached),
+   the memory with the last that has it attached. A persistent name is the system's own
+   (shm_open's), and stays until it is unlinked. */
+#ifndef SPORK_SHARED_MEMORY_H
+#define SPORK_SHARED_MEMORY_H
+
+#include "spork/base.h"
+#include "spork/error.h"
+
+typedef struct spork_shared_memory_options {
+    /* NULL: anonymous. Else 1 to 200 bytes out of A-Z a-z 0-9 _ - and dot. */
+    const char *name;
+    bool persist; /* the name, and the memory, stay until they are unlinked; POSIX */
+} spork_shared_memory_options;
+
+SPORK_BEGIN
+
+/* Makes zeroed memory of size bytes (1 or more; the system may round up).
+   Errors: SPORK_EINVAL, SPORK_EEXISTS (the name is taken), SPORK_ENOSPACE, SPORK_ENOMEM,
+   SPORK_ENOTSUP (persist on Windows), SPORK_ESYSTEM. */
+SPORK_API int spork_shared_memory_new(spork_shared_memory **memory, size_t size,
+                                      const spork_shared_memory_options *options);
+/* Attaches what another process made under the name, in its own size.
+   Errors: SPORK_ENOTFOUND, SPORK_EINVAL, SPORK_ENOMEM, SPORK_ESYSTEM (another user's). */
+SPORK_API int spork_shared_memory_attach(spork_shared_memory **memory, const char *name,
+                                         bool read_only);
+/* Lets go of the object; its address is not valid any more. In the process that made it under
+   a name, and did not ask to persist, the name goes. NULL is fine. */
+SPORK_API void spork_shared_memory_free(spork_shared_memory *memory);
+
+/* The memory, aligned to 64 bytes at least; NULL for NULL. */
+SPORK_API void *spork_shared_memory_data(spork_shared_memory *memory);
+SPORK_API size_t spork_shared_memory_size(spork_shared_memory *memory);
+/* "" if it has none; it belongs to the object. */
+SPORK_API const char *spork_shared_memory_name(spork_shared_memory *memory);
+SPORK_API bool spork_shared_memory_read_only(spork_shared_memory *memory);
+
+/* Takes the name away at once; who has it attached keeps it. Only the process that made it
+   may. Errors: SPORK_ESTATE (it has no name any more, or is another's), SPORK_EINVAL. */
+SPORK_API int spork_shared_memory_unlink(spork_shared_memory *memory);
+/* Takes away a persistent name that nobody of this family made: what a program left that is
+   no more. Errors: SPORK_ENOTFOUND, SPORK_ENOTSUP (Windows), SPORK_EINVAL, SPORK_ESYSTEM. */
+SPORK_API int spork_shared_memory_unlink_persistent(const char *name);
+
+SPORK_END
+
+#endif
