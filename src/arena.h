@@ -49,6 +49,7 @@ struct thread_slot {
     arena_word process;         /* slot_reference of its process; 0: free; or STRANGER */
     _Atomic uint64_t generation;
     _Atomic uint64_t watching;  /* offset of the waiters it sleeps at; 0: none */
+    _Atomic uint64_t many[8];   /* a filter of those it sleeps at, if there are many; sleep.c */
     _Atomic uint64_t busy;      /* handle whose shared state it may leave half changed */
     _Atomic uint64_t token;     /* of a waiter at a condition; see condition.c */
     _Atomic uint64_t counting;  /* hold.got as it will be with the item it is about to take */
@@ -144,6 +145,7 @@ struct arena {
     arena_word threads_used; /* not journalled: raised by compare and swap */
     arena_word threads_committed;
     _Alignas(64) _Atomic uint64_t asleep[ARENA_THREADS / 64];
+    _Alignas(64) _Atomic uint64_t asleep_many[ARENA_THREADS / 64];
     _Alignas(4096) struct thread_slot threads[ARENA_THREADS];
     _Alignas(4096) struct process_slot processes[ARENA_PROCESSES];
     _Alignas(4096) struct handle_slot handles[ARENA_HANDLES];

@@ -1,6 +1,7 @@
 /* The family: who belongs to it, its lock, and blocking. Deaths are in family_death.c. */
 #include "family.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "deadline.h"
@@ -181,7 +182,7 @@ static bool wait_for_lock(struct self *self) {
     sleep_arm(self, &arena->lock_waiters);
     bool locked = try_lock(self, &watch) == 0;
     if (!locked) {
-        watch_sleep(self, plat_now_ns() + FAMILY_NET_NS, &watch, NULL);
+        watch_sleep(self, plat_now_ns() + FAMILY_NET_NS, &watch, NULL, NULL);
     }
     sleep_disarm(self);
     return locked;
@@ -229,18 +230,43 @@ void family_commit(struct self *self) {
 
 /* ---- blocking ---- */
 
+static bool make_room(struct watch *watch) {
+    if (watch->count < WATCH_FEW + watch->capacity) {
+        return true;
+    }
+    uint32_t capacity = watch->capacity == 0 ? 2 * WATCH_FEW : 2 * watch->capacity;
+    slot_reference *more =
+        watch->grows ? realloc(watch->more, capacity * sizeof *more) : NULL;
+    if (more == NULL) {
+        return false;
+    }
+    watch->more = more;
+    watch->capacity = capacity;
+    return true;
+}
+
 void watch_process(struct watch *watch, slot_reference process) {
-    enum { MOST = sizeof watch->processes / sizeof watch->processes[0] };
-    if (process == 0 || process == family_self() || (process & STRANGER) != 0 ||
-        watch->count == MOST) {
+    if (process == 0 || process == family_self() || (process & STRANGER) != 0) {
         return;
     }
-    for (uint32_t i = 0; i < watch->count; i++) {
-        if (watch->processes[i] == process) {
+    /* Twice in a long list does no harm. */
+    uint32_t from = watch->count > WATCH_FEW ? watch->count - WATCH_FEW : 0;
+    for (uint32_t i = from; i < watch->count; i++) {
+        if (watch_at(watch, i) == process) {
             return;
         }
     }
-    watch->processes[watch->count++] = process;
+    if (make_room(watch)) {
+        slot_reference *place = watch->count < WATCH_FEW
+                                    ? &watch->few[watch->count]
+                                    : &watch->more[watch->count - WATCH_FEW];
+        *place = process;
+        watch->count++;
+    }
+}
+
+void watch_free(struct watch *watch) {
+    free(watch->more);
 }
 
 void watch_thread(struct watch *watch, slot_reference thread) {
@@ -253,8 +279,8 @@ void watch_thread(struct watch *watch, slot_reference thread) {
 static bool bury_watched(const struct watch *watch) {
     bool any = false;
     for (uint32_t i = 0; i < watch->count; i++) {
-        if (family_dead(watch->processes[i])) {
-            family_bury(watch->processes[i]);
+        if (family_dead(watch_at(watch, i))) {
+            family_bury(watch_at(watch, i));
             any = true;
         }
     }
@@ -276,20 +302,41 @@ static int attempt_now(family_attempt *attempt, void *context) {
     return result;
 }
 
+/* What one wait works with. */
+struct wait {
+    struct self *self;
+    const struct places *places;
+    family_attempt *attempt;
+    void *context;
+    int64_t deadline;
+    struct watch watch;
+};
+
+static int attempt_anew(struct wait *wait) {
+    wait->watch.count = 0;
+    return wait->attempt(wait->context, &wait->watch);
+}
+
+static void arm(const struct wait *wait) {
+    if (wait->watch.grows) {
+        sleep_arm_many(wait->self, wait->places->waiters, wait->places->count);
+    } else {
+        sleep_arm(wait->self, wait->places->waiters[0]);
+    }
+}
+
 /* Sleeps once. Returns SPORK_EWOULDBLOCK to go on, anything else when the wait is over. */
-static int sleep_once(struct self *self, struct waiters *waiters, family_attempt *attempt,
-                      void *context, int64_t deadline) {
-    struct watch watch = {0};
-    sleep_arm(self, waiters);
-    int result = attempt(context, &watch);
+static int sleep_once(struct wait *wait) {
+    arm(wait);
+    int result = attempt_anew(wait);
     slot_reference dead = 0;
     bool quiet = false;
     if (result == SPORK_EWOULDBLOCK) {
         int64_t net = plat_now_ns() + FAMILY_NET_NS;
-        quiet = watch_sleep(self, deadline < net ? deadline : net, &watch, &dead) ==
-                SPORK_ETIMEDOUT;
+        quiet = watch_sleep(wait->self, wait->deadline < net ? wait->deadline : net,
+                            &wait->watch, wait->places, &dead) == SPORK_ETIMEDOUT;
     }
-    bool rung = sleep_disarm(self);
+    bool rung = sleep_disarm(wait->self);
     if (dead != 0) {
         family_bury(dead);
     }
@@ -297,41 +344,53 @@ static int sleep_once(struct self *self, struct waiters *waiters, family_attempt
         family_look_for_dead();
     }
     if (result == SPORK_EWOULDBLOCK) {
-        watch.count = 0;
-        result = attempt(context, &watch);
+        result = attempt_anew(wait);
     }
     /* Whoever rang counted on this thread to take something; it leaves without. */
-    if (rung && result != 0 && result != SPORK_EWOULDBLOCK) {
-        sleep_wake(waiters, 1);
+    if (rung && !wait->watch.grows && result != 0 && result != SPORK_EWOULDBLOCK) {
+        sleep_wake(wait->places->waiters[0], 1);
     }
     return result;
 }
 
-int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
-                 void *context, int64_t deadline) {
+static int block(struct wait *wait) {
     enum { SPINS = 50, YIELDS = 8 };
-    struct watch watch = {0};
-    int result = attempt(context, &watch);
+    int result = attempt_anew(wait);
     if (result != SPORK_EWOULDBLOCK) {
         return result;
     }
-    if (deadline == DEADLINE_NOW) {
-        return attempt_now(attempt, context);
+    if (wait->deadline == DEADLINE_NOW) {
+        return attempt_now(wait->attempt, wait->context);
     }
-    for (int round = 0; round < SPINS + YIELDS; round++) {
+    int rounds = wait->watch.grows ? 0 : SPINS + YIELDS;
+    for (int round = 0; round < rounds; round++) {
         if (round < SPINS) {
             plat_relax();
         } else {
             plat_yield();
         }
-        watch.count = 0;
-        result = attempt(context, &watch);
+        result = attempt_anew(wait);
         if (result != SPORK_EWOULDBLOCK) {
             return result;
         }
     }
     do {
-        result = sleep_once(self, waiters, attempt, context, deadline);
-    } while (result == SPORK_EWOULDBLOCK && plat_now_ns() < deadline);
+        result = sleep_once(wait);
+    } while (result == SPORK_EWOULDBLOCK && plat_now_ns() < wait->deadline);
+    return result;
+}
+
+int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                 void *context, int64_t deadline) {
+    const struct places places = {.waiters = &waiters, .count = 1};
+    struct wait wait = {self, &places, attempt, context, deadline, {0}};
+    return block(&wait);
+}
+
+int family_block_many(struct self *self, const struct places *places, family_attempt *attempt,
+                      void *context, int64_t deadline) {
+    struct wait wait = {self, places, attempt, context, deadline, {.grows = true}};
+    int result = block(&wait);
+    watch_free(&wait.watch);
     return result;
 }

@@ -83,15 +83,23 @@ int family_sentinel(slot_reference process, intptr_t *native);
 /* ---- blocking ---- */
 
 /* Whom an attempt waits for; a death among them ends the wait for a new attempt. */
+enum { WATCH_FEW = 32 };
 struct watch {
     uint32_t count;
     bool brief; /* somebody is in the middle of what takes him microseconds */
-    slot_reference processes[32];
+    bool grows; /* no limit but memory: further ones are in more, to be freed */
+    uint32_t capacity; /* of more */
+    slot_reference few[WATCH_FEW];
+    slot_reference *more; /* malloc */
 };
 /* Adds a process (a thread's process), unless the list is full: then the slow second look
    notices. */
 void watch_process(struct watch *watch, slot_reference process);
 void watch_thread(struct watch *watch, slot_reference thread);
+static inline slot_reference watch_at(const struct watch *watch, uint32_t index) {
+    return index < WATCH_FEW ? watch->few[index] : watch->more[index - WATCH_FEW];
+}
+void watch_free(struct watch *watch);
 
 /* Tries to do what the caller wants: 0 or an error ends the wait; SPORK_EWOULDBLOCK means
    not yet, and adds to watch whose death would change that. */
@@ -106,5 +114,19 @@ typedef int family_attempt(void *context, struct watch *watch);
    before must be found, though another writer stopped halfway in front of it. */
 int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
                  void *context, int64_t deadline);
+
+/* Where who looks at many things, and takes none, waits for them. */
+struct places {
+    struct waiters *const *waiters;
+    size_t count;
+    /* Natives of the host, as processes without an identity: ready is what dead is else. One
+       that ended a sleep is named in *fired, for the next attempt. */
+    const struct plat_process *natives;
+    size_t native_count;
+    size_t *fired;
+};
+/* family_block at many places. */
+int family_block_many(struct self *self, const struct places *places, family_attempt *attempt,
+                      void *context, int64_t deadline);
 
 #endif

@@ -317,14 +317,11 @@ static void mourn_thread(struct self *self, uint32_t index, slot_reference proce
     family_lock(self);
     if (atomic_load(&slot->process) == process) {
         uint64_t watching = atomic_exchange(&slot->watching, 0);
-        atomic_fetch_and(&arena->asleep[index / 64], ~((uint64_t)1 << (index % 64)));
         if (atomic_exchange(&slot->bell.state, PLAT_BELL_AWAKE) == PLAT_BELL_RUNG &&
             watching != 0) {
             sleep_call_on(watching);
         }
-        atomic_store(&slot->busy, 0);
-        atomic_store(&slot->token, 0);
-        atomic_store(&slot->counting, 0);
+        sleep_clear(index);
         atomic_fetch_add(&slot->generation, 1);
         atomic_store(&slot->process, 0);
     }

@@ -180,8 +180,9 @@ static void make_room(struct bundle *bundle, size_t wanted) {
     bundle->watches = watches;
 }
 
-static void drop_all(struct bundle *bundle) {
-    for (size_t i = 0; i < bundle->count; i++) {
+/* The first of them are not processes. */
+static void drop_all(struct bundle *bundle, size_t foreign) {
+    for (size_t i = foreign; i < bundle->count; i++) {
         watch_drop(bundle->processes[i]);
     }
     if (bundle->processes != bundle->few_processes) {
@@ -210,15 +211,27 @@ static slot_reference add_children(struct bundle *bundle, size_t children) {
     return dead;
 }
 
+static void add_natives(struct bundle *bundle, const struct places *places) {
+    for (size_t i = 0; i < places->native_count && bundle->count < bundle->capacity; i++) {
+        bundle->processes[bundle->count] = 0;
+        bundle->watches[bundle->count++] = &places->natives[i];
+    }
+}
+
 int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
-                slot_reference *dead) {
+                const struct places *places, slot_reference *dead) {
     struct bundle bundle = {0};
     slot_reference found = 0;
     size_t children = dead == NULL ? 0 : watch_children(NULL, 0);
-    make_room(&bundle, watch->count + children);
+    size_t natives = places == NULL ? 0 : places->native_count;
+    make_room(&bundle, natives + watch->count + children);
+    if (natives > 0) {
+        add_natives(&bundle, places);
+    }
+    size_t foreign = bundle.count;
     for (uint32_t i = 0; i < watch->count && found == 0; i++) {
-        if (!add(&bundle, watch->processes[i])) {
-            found = watch->processes[i];
+        if (!add(&bundle, watch_at(watch, i))) {
+            found = watch_at(watch, i);
         }
     }
     if (found == 0 && children > 0) {
@@ -228,11 +241,13 @@ int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
     if (found == 0) {
         size_t index = 0;
         result = sleep_now(self, deadline, bundle.watches, bundle.count, &index);
-        if (result == SPORK_EPEERDIED) {
+        if (result == SPORK_EPEERDIED && index < foreign) {
+            *places->fired = index;
+        } else if (result == SPORK_EPEERDIED) {
             found = bundle.processes[index];
         }
     }
-    drop_all(&bundle);
+    drop_all(&bundle, foreign);
     if (dead != NULL) {
         *dead = found;
     }

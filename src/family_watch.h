@@ -6,9 +6,10 @@
 #include "family.h"
 
 /* sleep_now until the deadline, or a death among the watched or, when dead is not NULL, the
-   children of this process; *dead is then who died. */
+   children of this process; *dead is then who died; or until one of places' natives is ready,
+   which goes into *fired. places may be NULL. */
 int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
-                slot_reference *dead);
+                const struct places *places, slot_reference *dead);
 
 /* A watch on a process, to be given back with watch_drop. NULL with *error SPORK_EPEERDIED:
    it is dead; other errors: it cannot be told. */

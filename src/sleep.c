@@ -8,6 +8,12 @@
    the tickets even, unless they have risen since: somebody has arrived. (They never fall, so
    a waker that was held up in between cannot take a new arrival for the old state.)
 
+   A thread that waits for many things at once, and only looks, is armed at all of them: its bit
+   stands in arena->asleep_many, and its slot has a filter of the waiters instead of their
+   offset. A waker rings all of these whose filter it hits, beside the ones that it wakes, and
+   does not count them: they leave what they find to others. A hit may be a wrong one, which
+   costs the sleeper a look.
+
    A thread that dies while armed leaves a bit and tickets behind, which go when its process
    is buried. One call may go to it before that, or may have gone to it before it died: the
    burial passes it on, and family_block's slow second look (FAMILY_NET_NS) is there for what
@@ -21,15 +27,30 @@ static slot_reference this_process;
 static uint64_t this_stamp; /* of a stranger */
 static bool exit_hook_is_set;
 
+static void clear_bits(uint32_t index) {
+    uint64_t bit = (uint64_t)1 << (index % 64);
+    if ((atomic_load_explicit(&arena->asleep[index / 64], memory_order_relaxed) & bit) != 0) {
+        atomic_fetch_and(&arena->asleep[index / 64], ~bit);
+    }
+    if ((atomic_load_explicit(&arena->asleep_many[index / 64], memory_order_relaxed) & bit) !=
+        0) {
+        atomic_fetch_and(&arena->asleep_many[index / 64], ~bit);
+    }
+}
+
+void sleep_clear(uint32_t index) {
+    struct thread_slot *slot = &arena->threads[index];
+    clear_bits(index);
+    atomic_store(&slot->watching, 0);
+    atomic_store(&slot->busy, 0);
+    atomic_store(&slot->token, 0);
+    atomic_store(&slot->counting, 0);
+    atomic_store(&slot->stamp, 0);
+}
+
 static void leave(struct self *who) {
     if (who->slot != NULL) {
-        uint32_t index = slot_index(who->reference);
-        atomic_fetch_and(&arena->asleep[index / 64], ~((uint64_t)1 << (index % 64)));
-        atomic_store(&who->slot->watching, 0);
-        atomic_store(&who->slot->busy, 0);
-        atomic_store(&who->slot->token, 0);
-        atomic_store(&who->slot->counting, 0);
-        atomic_store(&who->slot->stamp, 0);
+        sleep_clear(slot_index(who->reference));
         atomic_fetch_add(&who->slot->generation, 1);
         atomic_store(&who->slot->process, 0);
     }
@@ -81,7 +102,7 @@ static int commit_threads(uint64_t count) {
     return 0;
 }
 
-static bool take_slot(uint32_t index) {
+static bool take_slot(struct self *who, uint32_t index) {
     struct thread_slot *slot = &arena->threads[index];
     uint64_t free = 0;
     uint64_t used = atomic_load(&arena->threads_used);
@@ -102,27 +123,37 @@ static bool take_slot(uint32_t index) {
     slot->bell.number = index;
     slot->bell.generation = (uint32_t)generation;
     atomic_store(&slot->bell.state, PLAT_BELL_AWAKE);
-    self.slot = slot;
-    self.reference = slot_reference_of(index, generation);
-    plat_thread_set_value(&self);
+    who->slot = slot;
+    who->reference = slot_reference_of(index, generation);
     return true;
 }
 
-static struct self *join_family(void) {
+int sleep_make_self(struct self *who) {
     if (arena == NULL || this_process == 0) {
-        error_set(SPORK_ESTATE, "this process has not joined the family");
-        return NULL;
+        return error_set(SPORK_ESTATE, "this process has not joined the family");
     }
     for (uint32_t index = 0; index < ARENA_THREADS; index++) {
-        if (commit_threads((uint64_t)index + 1) != 0) {
-            return NULL;
+        int error = commit_threads((uint64_t)index + 1);
+        if (error != 0) {
+            return error;
         }
-        if (take_slot(index)) {
-            return &self;
+        if (take_slot(who, index)) {
+            return 0;
         }
     }
-    error_set(SPORK_ELIMIT, "the family has %d threads already", (int)ARENA_THREADS);
-    return NULL;
+    return error_set(SPORK_ELIMIT, "the family has %d threads already", (int)ARENA_THREADS);
+}
+
+void sleep_drop_self(struct self *who) {
+    leave(who);
+}
+
+static struct self *join_family(void) {
+    if (sleep_make_self(&self) != 0) {
+        return NULL;
+    }
+    plat_thread_set_value(&self);
+    return &self;
 }
 
 struct self *sleep_self(void) {
@@ -145,22 +176,52 @@ slot_reference sleep_thread_process(slot_reference thread) {
     return atomic_load(&arena->threads[slot_index(thread)].process);
 }
 
-void sleep_arm(struct self *who, struct waiters *waiters) {
+/* A waker finds this thread by its slot and its bit before it can see an odd ticket. */
+static void show(struct self *who, uint64_t watching, _Atomic uint64_t *bits) {
     uint32_t index = slot_index(who->reference);
-    atomic_store_explicit(&who->slot->watching, arena_offset(waiters), memory_order_relaxed);
+    atomic_store_explicit(&who->slot->watching, watching, memory_order_relaxed);
     atomic_store_explicit(&who->slot->bell.state, PLAT_BELL_ARMED, memory_order_release);
-    atomic_fetch_or(&arena->asleep[index / 64], (uint64_t)1 << (index % 64));
+    atomic_fetch_or(&bits[index / 64], (uint64_t)1 << (index % 64));
+}
+
+static void take_ticket(struct waiters *waiters) {
     uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&waiters->tickets, &tickets, (tickets + 2) | 1)) {
     }
+}
+
+void sleep_arm(struct self *who, struct waiters *waiters) {
+    show(who, arena_offset(waiters), arena->asleep);
+    take_ticket(waiters);
     /* Orders this before the last look at the condition; sleep_wake has the twin. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* Which bit of a filter stands for these waiters. */
+static uint32_t filter_bit(uint64_t offset) {
+    enum { BITS = 8 * 64 };
+    return (uint32_t)((offset / sizeof(struct waiters)) * 0x9E3779B97F4A7C15u >> 32) % BITS;
+}
+
+void sleep_arm_many(struct self *who, struct waiters *const *waiters, size_t count) {
+    uint64_t filter[8] = {0};
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bit = filter_bit(arena_offset(waiters[i]));
+        filter[bit / 64] |= (uint64_t)1 << (bit % 64);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        atomic_store_explicit(&who->slot->many[i], filter[i], memory_order_relaxed);
+    }
+    show(who, 0, arena->asleep_many);
+    for (size_t i = 0; i < count; i++) {
+        take_ticket(waiters[i]);
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 bool sleep_disarm(struct self *who) {
-    uint32_t index = slot_index(who->reference);
     uint32_t found = atomic_exchange(&who->slot->bell.state, PLAT_BELL_AWAKE);
-    atomic_fetch_and(&arena->asleep[index / 64], ~((uint64_t)1 << (index % 64)));
+    clear_bits(slot_index(who->reference));
     atomic_store(&who->slot->watching, 0);
     return found == PLAT_BELL_RUNG;
 }
@@ -170,12 +231,8 @@ int sleep_now(struct self *who, int64_t deadline, const struct plat_process *con
     return plat_bell_sleep(&who->sleeper, &who->slot->bell, deadline, watched, count, dead);
 }
 
-/* Rings a slot if it is armed at these waiters. */
-static bool ring(uint32_t index, uint64_t watching) {
-    struct thread_slot *slot = &arena->threads[index];
-    if (atomic_load(&slot->watching) != watching) {
-        return false;
-    }
+/* Rings a slot's bell, if it is armed. */
+static bool ring_bell(struct thread_slot *slot) {
     uint32_t found = atomic_load(&slot->bell.state);
     do {
         if (found == PLAT_BELL_AWAKE || found == PLAT_BELL_RUNG) {
@@ -183,9 +240,35 @@ static bool ring(uint32_t index, uint64_t watching) {
         }
     } while (!atomic_compare_exchange_weak(&slot->bell.state, &found, PLAT_BELL_RUNG));
     plat_bell_ring(&slot->bell, found);
+    return true;
+}
+
+/* Rings a slot if it is armed at these waiters. */
+static bool ring(uint32_t index, uint64_t watching) {
+    struct thread_slot *slot = &arena->threads[index];
     /* If it has gone to wait elsewhere meanwhile, this was a harmless extra look for it, and
        nobody has been woken here. If it came back, it looks after our change. */
-    return atomic_load(&slot->watching) == watching;
+    return atomic_load(&slot->watching) == watching && ring_bell(slot) &&
+           atomic_load(&slot->watching) == watching;
+}
+
+/* Rings all that look at these waiters among many. */
+static uint64_t ring_many(uint64_t watching) {
+    uint64_t used = atomic_load(&arena->threads_used);
+    uint32_t filter = filter_bit(watching);
+    uint64_t rung = 0;
+    for (uint32_t word = 0; word * 64 < used; word++) {
+        uint64_t bits = atomic_load(&arena->asleep_many[word]);
+        while (bits != 0) {
+            struct thread_slot *slot =
+                &arena->threads[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+            bits &= bits - 1;
+            if ((atomic_load(&slot->many[filter / 64]) >> (filter % 64) & 1) != 0) {
+                rung += ring_bell(slot);
+            }
+        }
+    }
+    return rung;
 }
 
 static uint64_t ring_up_to(struct waiters *waiters, uint64_t count) {
@@ -212,7 +295,8 @@ void sleep_wake(struct waiters *waiters, uint64_t count) {
     atomic_thread_fence(memory_order_seq_cst);
     /* Acquired: who has taken a ticket is seen to be asleep. */
     uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_acquire);
-    if ((tickets & 1) != 0 && ring_up_to(waiters, count) == 0) {
+    if ((tickets & 1) != 0 &&
+        ring_up_to(waiters, count) + ring_many(arena_offset(waiters)) == 0) {
         atomic_compare_exchange_strong(&waiters->tickets, &tickets, tickets & ~(uint64_t)1);
     }
 }

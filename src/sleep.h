@@ -25,6 +25,13 @@ void sleep_forked(void);
 /* Lets the calling thread's slot go; it takes another one at need. */
 void sleep_leave(void);
 
+/* A self that is no thread's, with a slot and a bell of its own: what a doorbell has. One
+   thread at a time may use it. Errors: SPORK_ELIMIT, SPORK_ENOSPACE. */
+int sleep_make_self(struct self *self);
+void sleep_drop_self(struct self *self);
+/* Wipes a dead thread's slot, but for its process and generation, which its burial ends. */
+void sleep_clear(uint32_t index);
+
 /* Whether the thread behind a reference has let its slot go. Its process may be dead all the
    same: see family_thread_dead. */
 bool sleep_thread_gone(slot_reference thread);
@@ -34,6 +41,9 @@ slot_reference sleep_thread_process(slot_reference thread);
 /* From sleep_arm on, whoever changes what these waiters wait for and calls sleep_wake will
    wake this thread: look once more after arming, then sleep. */
 void sleep_arm(struct self *self, struct waiters *waiters);
+/* The same at many waiters at once, for who only looks and takes nothing: whoever changes
+   something at one of them rings this thread as well, beside those whom it wakes. */
+void sleep_arm_many(struct self *self, struct waiters *const *waiters, size_t count);
 /* Ends the arming, slept or not. True: somebody had rung, and counts on this thread: if it
    does not take what it came for, it has to pass the call on with sleep_wake(waiters, 1). */
 bool sleep_disarm(struct self *self);
