@@ -4,6 +4,7 @@
 #define SPORK_H
 
 #include "spork/base.h"
+#include "spork/condition.h"
 #include "spork/error.h"
 #include "spork/guard.h"
 #include "spork/lock.h"
@@ -14,5 +15,6 @@
 #include "spork/task.h"
 #include "spork/value.h"
 #include "spork/version.h"
+#include "spork/wait.h"
 
 #endif

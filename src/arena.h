@@ -51,7 +51,8 @@ struct thread_slot {
     _Atomic uint64_t watching;  /* offset of the waiters it sleeps at; 0: none */
     _Atomic uint64_t many[8];   /* a filter of those it sleeps at, if there are many; sleep.c */
     _Atomic uint64_t busy;      /* handle whose shared state it may leave half changed */
-    _Atomic uint64_t token;     /* of a waiter at a condition; see condition.c */
+    _Atomic uint64_t waits;     /* handle at which others count on it as a waiter */
+    _Atomic uint64_t token;     /* what they know of its wait; see condition.c, barrier.c */
     _Atomic uint64_t counting;  /* hold.got as it will be with the item it is about to take */
     _Atomic uint64_t stamp;     /* of a stranger */
 };

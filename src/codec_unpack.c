@@ -127,7 +127,7 @@ static int decode_ext(struct decoder *decoder, const char *base, const char *dat
         return fail(decoder, error_set(SPORK_EMALFORMED, "an extension of unknown type"));
     }
     bool known = size == 2 + CODEC_HANDLE_SIZE && bytes[1] > SPORK_HANDLE_NONE &&
-                 bytes[1] <= SPORK_HANDLE_SEMAPHORE;
+                 bytes[1] < SPORK_HANDLE_END_;
     if (!known) {
         return fail(decoder,
                     error_set(SPORK_EMALFORMED, "a handle of unknown kind or size"));

@@ -204,6 +204,7 @@ void family_started(slot_reference process, const struct plat_process *running) 
     atomic_store(&slot->pid, (uint64_t)running->identity.pid);
     watch_adopt(process, running);
     watch_add_child(process);
+    sleep_ring_made();
 }
 
 void family_set_state(slot_reference process, enum process_state state) {
@@ -310,9 +311,12 @@ static void reap(slot_reference process) {
 /* One thread slot of the dead; under no lock at first, since mourning takes it. */
 static void mourn_thread(struct self *self, uint32_t index, slot_reference process) {
     struct thread_slot *slot = &arena->threads[index];
-    uint64_t busy = atomic_load(&slot->busy);
-    if (busy != 0 && thread_mourner != NULL) {
-        thread_mourner(busy, slot_reference_of(index, atomic_load(&slot->generation)));
+    const uint64_t handles[] = {atomic_load(&slot->busy), atomic_load(&slot->waits)};
+    for (int i = 0; i < 2; i++) {
+        if (handles[i] != 0 && thread_mourner != NULL) {
+            thread_mourner(handles[i],
+                           slot_reference_of(index, atomic_load(&slot->generation)));
+        }
     }
     family_lock(self);
     if (atomic_load(&slot->process) == process) {
@@ -427,8 +431,8 @@ void family_look_for_dead(void) {
     for (uint32_t i = 0; i < used; i++) {
         struct thread_slot *slot = &arena->threads[i];
         slot_reference process = atomic_load(&slot->process);
-        if (process != 0 && process != family_self() && atomic_load(&slot->busy) != 0 &&
-            family_dead(process)) {
+        bool matters = atomic_load(&slot->busy) != 0 || atomic_load(&slot->waits) != 0;
+        if (process != 0 && process != family_self() && matters && family_dead(process)) {
             family_bury(process);
         }
     }

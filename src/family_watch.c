@@ -218,25 +218,30 @@ static void add_natives(struct bundle *bundle, const struct places *places) {
     }
 }
 
-int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
-                const struct places *places, slot_reference *dead) {
-    struct bundle bundle = {0};
+/* All that a sleep watches; who is found dead on the way, or 0. *foreign of them are natives. */
+static slot_reference collect(struct bundle *bundle, const struct watch *watch,
+                              const struct places *places, bool with_children,
+                              size_t *foreign) {
     slot_reference found = 0;
-    size_t children = dead == NULL ? 0 : watch_children(NULL, 0);
-    size_t natives = places == NULL ? 0 : places->native_count;
-    make_room(&bundle, natives + watch->count + children);
-    if (natives > 0) {
-        add_natives(&bundle, places);
+    size_t children = with_children ? watch_children(NULL, 0) : 0;
+    make_room(bundle, (places == NULL ? 0 : places->native_count) + watch->count + children);
+    if (places != NULL) {
+        add_natives(bundle, places);
     }
-    size_t foreign = bundle.count;
+    *foreign = bundle->count;
     for (uint32_t i = 0; i < watch->count && found == 0; i++) {
-        if (!add(&bundle, watch_at(watch, i))) {
+        if (!add(bundle, watch_at(watch, i))) {
             found = watch_at(watch, i);
         }
     }
-    if (found == 0 && children > 0) {
-        found = add_children(&bundle, children);
-    }
+    return found == 0 && children > 0 ? add_children(bundle, children) : found;
+}
+
+int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
+                const struct places *places, slot_reference *dead) {
+    struct bundle bundle = {0};
+    size_t foreign;
+    slot_reference found = collect(&bundle, watch, places, dead != NULL, &foreign);
     int result = SPORK_EPEERDIED;
     if (found == 0) {
         size_t index = 0;
@@ -250,6 +255,20 @@ int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
     drop_all(&bundle, foreign);
     if (dead != NULL) {
         *dead = found;
+    }
+    return result;
+}
+
+int watch_by_doorbell(struct self *self, const struct watch *watch) {
+    struct bundle bundle = {0};
+    size_t foreign;
+    slot_reference found = collect(&bundle, watch, NULL, true, &foreign);
+    int result = found != 0 ? SPORK_EPEERDIED
+                            : plat_doorbell_watch(&self->sleeper, &self->slot->bell,
+                                                  bundle.watches, bundle.count);
+    drop_all(&bundle, foreign);
+    if (found != 0) {
+        family_bury(found);
     }
     return result;
 }

@@ -11,6 +11,10 @@
 int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
                 const struct places *places, slot_reference *dead);
 
+/* Has a doorbell signalled by a death among the watched and the children of this process.
+   SPORK_EPEERDIED: one is dead already, and now buried. */
+int watch_by_doorbell(struct self *self, const struct watch *watch);
+
 /* A watch on a process, to be given back with watch_drop. NULL with *error SPORK_EPEERDIED:
    it is dead; other errors: it cannot be told. */
 struct plat_process *watch_take(slot_reference process, int *error);

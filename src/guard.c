@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "condition.h"
 #include "forkserver.h"
 #include "lock.h"
 #include "pipe.h"
@@ -15,6 +16,7 @@ static void register_kinds(void) {
     queue_register();
     pipe_register();
     lock_register();
+    condition_register();
     semaphore_register();
 }
 

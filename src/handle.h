@@ -31,6 +31,10 @@ struct handle_kind {
     void (*mourn_holder)(void *body, uint64_t owed);
     /* Called when who holds it has become fewer, also by death: wakes whom that concerns. */
     void (*holders_changed)(void *body, uint64_t holders);
+    /* For who waits for many things: 0 when there is something for him, SPORK_EWOULDBLOCK when
+       not, as an attempt; and where he waits. NULL: this cannot be waited for. */
+    int (*ready)(struct self *self, void *local, struct watch *watch);
+    struct waiters *(*waiters)(void *local);
     /* The local object is made from zeroed memory, or goes. NULL: nothing to do. */
     int (*open_local)(void *local, void *body);
     void (*close_local)(void *local);
@@ -137,6 +141,8 @@ void receipt_open(struct receipt *receipt, struct self *self, uint64_t home,
 /* The message is gone: its records go. Or it goes back, with its records. */
 void receipt_close(struct receipt *receipt, bool goes_back);
 
+/* A kind that was registered; NULL: none. */
+const struct handle_kind *handle_kind_of(uint64_t kind);
 /* For layers above: the object of an id, or NULL when it is gone. Under no lock: only for who
    holds it, or buries somebody who did. */
 void *handle_body(handle_id id, const struct handle_kind **kind);

@@ -4,8 +4,6 @@
 
 #include "handle.h"
 
-const struct handle_kind *handle_kind_of(uint64_t kind);
-
 /* Drops a hold record of a process (private records in transit included), and with the last
    one the object; called without the lock. A record that is not of that process any more is
    left alone. */

@@ -173,6 +173,11 @@ bool spork_lock_recursive(spork_lock *lock) {
 
 /* ---- for conditions ---- */
 
+int lock_check(const spork_lock *lock) {
+    int error;
+    return handle_enter(lock, &lock_kind, &error) == NULL ? error : 0;
+}
+
 bool lock_is_mine(const struct self *self, const spork_lock *lock) {
     return atomic_load_explicit(&body_of(lock)->owner, memory_order_relaxed) ==
            self->reference;

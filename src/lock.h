@@ -8,6 +8,8 @@
 /* Makes the kind known; see registry in guard.c. */
 void lock_register(void);
 
+/* Whether this is a lock that can be used here. Errors: SPORK_EINVAL, SPORK_ESTALE. */
+int lock_check(const spork_lock *lock);
 /* Whether this thread holds it. */
 bool lock_is_mine(const struct self *self, const spork_lock *lock);
 /* Of a lock that this thread holds: opens it, however often it was acquired, and takes it

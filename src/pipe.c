@@ -90,6 +90,12 @@ static void close_local(void *local) {
     }
 }
 
+static int ready(struct self *self, void *local, struct watch *watch);
+
+static struct waiters *readers(void *local) {
+    return &pipe_core_of(local)->rings[pipe_body_of(local)->side].readers;
+}
+
 static const struct handle_kind pipe_kind = {
     .kind = SPORK_HANDLE_PIPE,
     .name = "pipe",
@@ -98,6 +104,8 @@ static const struct handle_kind pipe_kind = {
     .destroy = destroy,
     .mourn_thread = mourn_thread,
     .holders_changed = holders_changed,
+    .ready = ready,
+    .waiters = readers,
     .open_local = open_local,
     .close_local = close_local,
 };
@@ -347,6 +355,21 @@ static int attempt_poll(void *context, struct watch *watch) {
     return SPORK_EWOULDBLOCK;
 }
 
+static int check_receiving(const spork_pipe *end) {
+    if (pipe_core_of(end)->one_way && pipe_body_of(end)->side == 1) {
+        return error_set(SPORK_ESTATE, "this end of a one-way pipe only sends");
+    }
+    return 0;
+}
+
+static int ready(struct self *self, void *local, struct watch *watch) {
+    spork_pipe *end = local;
+    struct ring *ring = &pipe_core_of(end)->rings[pipe_body_of(end)->side];
+    struct transfer poll = {.self = self, .end = end, .ring = ring};
+    int error = check_receiving(end);
+    return error != 0 ? error : attempt_poll(&poll, watch);
+}
+
 static int enter_receiving(struct transfer *receive, spork_pipe *end, int64_t timeout_ms,
                            int64_t *deadline) {
     int error = deadline_from(timeout_ms, deadline);
@@ -358,11 +381,11 @@ static int enter_receiving(struct transfer *receive, spork_pipe *end, int64_t ti
     if (receive->self == NULL) {
         return error;
     }
-    if (pipe_core_of(end)->one_way && pipe_body_of(end)->side == 1) {
-        return error_set(SPORK_ESTATE, "this end of a one-way pipe only sends");
+    error = check_receiving(end);
+    if (error == 0) {
+        receive->ring = &pipe_core_of(end)->rings[pipe_body_of(end)->side];
     }
-    receive->ring = &pipe_core_of(end)->rings[pipe_body_of(end)->side];
-    return 0;
+    return error;
 }
 
 static int receive_message(spork_pipe *end, struct incoming *in, int64_t timeout_ms) {

@@ -205,7 +205,7 @@ struct plat_bell {
 /* What the backend keeps for a thread that sleeps; zeroed at first, opened at need, closed
    by plat_bell_close, used by one thread only. */
 struct plat_sleeper {
-    intptr_t natives[2];
+    intptr_t natives[3];
     bool open;
 };
 /* The family's key, 128 random bits in hexadecimal, told once before the first sleep. */
@@ -221,6 +221,21 @@ void plat_bell_ring(struct plat_bell *bell, uint32_t found);
 void plat_bell_close(struct plat_sleeper *sleeper);
 /* In a forked child: forgets, and closes, what it inherited of this file's state. */
 void plat_bell_forked(void);
+
+/* A doorbell: a sleeper for whom the host's own event loop sleeps. *native is what it polls:
+   readable or signalled from a ring of the bell, or a death among the watched, on; it stays
+   the same until plat_bell_close, to which it belongs. */
+int plat_doorbell_open(struct plat_sleeper *sleeper, struct plat_bell *bell,
+                       intptr_t *native);
+/* The bell is ARMED, or RUNG already: takes the native's signal away, and makes a ring that
+   comes from now on a signal. */
+int plat_doorbell_quiet(struct plat_sleeper *sleeper, struct plat_bell *bell);
+/* Whose death is a signal, in place of those of the last call; also one that was dead. */
+int plat_doorbell_watch(struct plat_sleeper *sleeper, struct plat_bell *bell,
+                        const struct plat_process *const *watched, size_t count);
+/* Whether a native of the host is readable, at its end or in error; a HANDLE is signalled
+   (asking may take the signal). Errors: SPORK_EINVAL (it is not open). */
+int plat_native_ready(intptr_t native, bool *ready);
 
 /* ---- mailslot.c: messages through the system's mailslots (can_mailslot) ---- */
 

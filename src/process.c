@@ -254,8 +254,7 @@ bool process_ended(struct spork_process *process) {
     return atomic_load(&family_slot(process->slot)->state) == PROCESS_ENDED;
 }
 
-static int attempt_join(void *context, struct watch *watch) {
-    struct spork_process *process = context;
+int process_ready(struct spork_process *process, struct watch *watch) {
     if (process_ended(process)) {
         return 0;
     }
@@ -263,6 +262,10 @@ static int attempt_join(void *context, struct watch *watch) {
         watch_process(watch, process->slot);
     }
     return SPORK_EWOULDBLOCK;
+}
+
+static int attempt_join(void *context, struct watch *watch) {
+    return process_ready(context, watch);
 }
 
 static int read_exit_code(struct spork_process *process, int *exit_code) {
@@ -287,6 +290,17 @@ static int require_started(const struct spork_process *process) {
         return error_set(SPORK_ESTATE, "%s has not been started", process->name);
     }
     return 0;
+}
+
+int process_waiters(struct spork_process *process, struct waiters **waiters) {
+    int error = require_started(process);
+    if (error == 0 && (process->role == ROLE_SELF || process == process_of_thread())) {
+        error = error_set(SPORK_ESTATE, "%s cannot wait for itself", process->name);
+    }
+    if (error == 0) {
+        *waiters = &family_slot(process->slot)->changed;
+    }
+    return error;
 }
 
 int spork_process_join(spork_process *process, int64_t timeout_ms, int *exit_code) {

@@ -38,6 +38,19 @@ static void holders_changed(void *object, uint64_t holders) {
     sleep_wake(&((struct queue_body *)object)->joiners, SLEEP_ALL);
 }
 
+static int ready(struct self *self, void *local, struct watch *watch) {
+    struct queue_body *body = queue_body_of(local);
+    (void)self;
+    (void)watch;
+    return atomic_load(&body->closed) != 0 || carrier_of(body)->count(body) > 0
+               ? 0
+               : SPORK_EWOULDBLOCK;
+}
+
+static struct waiters *readers(void *local) {
+    return &queue_body_of(local)->ring.readers;
+}
+
 static const struct handle_kind queue_kind = {
     .kind = SPORK_HANDLE_QUEUE,
     .name = "queue",
@@ -47,6 +60,8 @@ static const struct handle_kind queue_kind = {
     .mourn_thread = mourn_thread,
     .mourn_holder = mourn_holder,
     .holders_changed = holders_changed,
+    .ready = ready,
+    .waiters = readers,
     .close_local = close_local,
 };
 

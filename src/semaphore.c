@@ -16,11 +16,25 @@ struct spork_semaphore {
     struct handle handle;
 };
 
+static int ready(struct self *self, void *local, struct watch *watch) {
+    const struct semaphore_body *body = ((struct spork_semaphore *)local)->handle.body;
+    (void)self;
+    (void)watch;
+    return atomic_load(&body->count) > 0 ? 0 : SPORK_EWOULDBLOCK;
+}
+
+static struct waiters *waiters_of(void *local) {
+    struct semaphore_body *body = ((struct spork_semaphore *)local)->handle.body;
+    return &body->waiters;
+}
+
 static const struct handle_kind semaphore_kind = {
     .kind = SPORK_HANDLE_SEMAPHORE,
     .name = "semaphore",
     .local_size = sizeof(struct spork_semaphore),
     .body_size = sizeof(struct semaphore_body),
+    .ready = ready,
+    .waiters = waiters_of,
 };
 
 void semaphore_register(void) {

@@ -23,6 +23,8 @@
 #include <string.h>
 
 static _Thread_local struct self self;
+static plat_mutex made_mutex;
+static struct self *made; /* those that are no thread's */
 static slot_reference this_process;
 static uint64_t this_stamp; /* of a stranger */
 static bool exit_hook_is_set;
@@ -43,6 +45,7 @@ void sleep_clear(uint32_t index) {
     clear_bits(index);
     atomic_store(&slot->watching, 0);
     atomic_store(&slot->busy, 0);
+    atomic_store(&slot->waits, 0);
     atomic_store(&slot->token, 0);
     atomic_store(&slot->counting, 0);
     atomic_store(&slot->stamp, 0);
@@ -80,6 +83,8 @@ int sleep_join_as_stranger(const struct plat_identity *identity) {
 }
 
 void sleep_forked(void) {
+    memset(&made_mutex, 0, sizeof made_mutex);
+    made = NULL;
     plat_bell_close(&self.sleeper);
     memset(&self, 0, sizeof self);
     this_process = 0;
@@ -128,7 +133,7 @@ static bool take_slot(struct self *who, uint32_t index) {
     return true;
 }
 
-int sleep_make_self(struct self *who) {
+static int find_slot(struct self *who) {
     if (arena == NULL || this_process == 0) {
         return error_set(SPORK_ESTATE, "this process has not joined the family");
     }
@@ -144,12 +149,8 @@ int sleep_make_self(struct self *who) {
     return error_set(SPORK_ELIMIT, "the family has %d threads already", (int)ARENA_THREADS);
 }
 
-void sleep_drop_self(struct self *who) {
-    leave(who);
-}
-
 static struct self *join_family(void) {
-    if (sleep_make_self(&self) != 0) {
+    if (find_slot(&self) != 0) {
         return NULL;
     }
     plat_thread_set_value(&self);
@@ -158,6 +159,29 @@ static struct self *join_family(void) {
 
 struct self *sleep_self(void) {
     return self.slot != NULL ? &self : join_family();
+}
+
+int sleep_make_self(struct self *who) {
+    int error = find_slot(who);
+    if (error == 0) {
+        plat_mutex_lock(&made_mutex);
+        who->next = made;
+        made = who;
+        plat_mutex_unlock(&made_mutex);
+    }
+    return error;
+}
+
+void sleep_drop_self(struct self *who) {
+    plat_mutex_lock(&made_mutex);
+    for (struct self **at = &made; *at != NULL; at = &(*at)->next) {
+        if (*at == who) {
+            *at = who->next;
+            break;
+        }
+    }
+    plat_mutex_unlock(&made_mutex);
+    leave(who);
 }
 
 void sleep_leave(void) {
@@ -252,6 +276,11 @@ static bool ring(uint32_t index, uint64_t watching) {
            atomic_load(&slot->watching) == watching;
 }
 
+void sleep_ring(uint32_t index, struct waiters *waiters) {
+    atomic_thread_fence(memory_order_seq_cst);
+    ring(index, arena_offset(waiters));
+}
+
 /* Rings all that look at these waiters among many. */
 static uint64_t ring_many(uint64_t watching) {
     uint64_t used = atomic_load(&arena->threads_used);
@@ -269,6 +298,14 @@ static uint64_t ring_many(uint64_t watching) {
         }
     }
     return rung;
+}
+
+void sleep_ring_made(void) {
+    plat_mutex_lock(&made_mutex);
+    for (struct self *at = made; at != NULL; at = at->next) {
+        ring_bell(at->slot);
+    }
+    plat_mutex_unlock(&made_mutex);
 }
 
 static uint64_t ring_up_to(struct waiters *waiters, uint64_t count) {

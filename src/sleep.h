@@ -9,6 +9,7 @@ struct self {
     slot_reference reference; /* of its thread_slot; 0: has none yet */
     struct thread_slot *slot;
     struct plat_sleeper sleeper;
+    struct self *next; /* of those that sleep_make_self made */
 };
 
 /* This thread's self, with a slot in the family taken at the first call. The family must
@@ -29,6 +30,8 @@ void sleep_leave(void);
    thread at a time may use it. Errors: SPORK_ELIMIT, SPORK_ENOSPACE. */
 int sleep_make_self(struct self *self);
 void sleep_drop_self(struct self *self);
+/* Rings all of these, of this process: there is a process more to be watched. */
+void sleep_ring_made(void);
 /* Wipes a dead thread's slot, but for its process and generation, which its burial ends. */
 void sleep_clear(uint32_t index);
 
@@ -54,6 +57,8 @@ int sleep_now(struct self *self, int64_t deadline, const struct plat_process *co
 /* Wakes up to count threads that are armed at these waiters. Call it after the change. Costs
    a fence and a load when nobody waits. */
 void sleep_wake(struct waiters *waiters, uint64_t count);
+/* Rings one thread, by its slot, if it is armed at these waiters. */
+void sleep_ring(uint32_t index, struct waiters *waiters);
 /* One that was rung at these waiters (their offset) cannot answer: rings another. The waiters
    may be gone: nothing is written there. */
 void sleep_call_on(uint64_t waiters);
@@ -63,6 +68,13 @@ void sleep_call_on(uint64_t waiters);
    which handle's; whoever buries its process puts that right. 0: done. */
 static inline void sleep_busy(struct self *self, uint64_t handle) {
     atomic_store_explicit(&self->slot->busy, handle, memory_order_relaxed);
+}
+/* While this thread waits at a handle where others count on it, with a token of that kind of
+   handle's own: if it dies meanwhile, that kind's mourn_thread is told, as for busy. It may
+   be busy elsewhere at the same time, with the burial of somebody. 0: no more. */
+static inline void sleep_waits(struct self *self, uint64_t handle, uint64_t token) {
+    atomic_store(&self->slot->token, token);
+    atomic_store(&self->slot->waits, handle);
 }
 
 #endif

@@ -225,7 +225,7 @@ int spork_unwrap_struct_(void *object, size_t size, const spork_value *value) {
     return 0;
 }
 
-#define UNWRAP_HANDLE(noun, NOUN, letter, words)                                                             \
+#define UNWRAP_HANDLE(noun, NOUN, letter, words)                                          \
     int spork_unwrap_##noun##_(void *object, size_t size, const spork_value *value) {      \
         (void)size;                                                                        \
         return spork_value_get_##noun(value, object);                                      \

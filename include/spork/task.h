@@ -67,8 +67,8 @@ SPORK_API int spork_unwrap_string_(void *object, size_t size, const spork_value 
 SPORK_API int spork_unwrap_bytes_(void *object, size_t size, const spork_value *value);
 SPORK_API int spork_unwrap_value_(void *object, size_t size, const spork_value *value);
 SPORK_API int spork_unwrap_struct_(void *object, size_t size, const spork_value *value);
-#define SPORK_HANDLE_WRAPPERS_(noun, NOUN, letter, words)                                               \
-    SPORK_API void spork_wrap_##noun##_(spork_call *call, const void *object, size_t size);      \
+#define SPORK_HANDLE_WRAPPERS_(noun, NOUN, letter, words)                                    \
+    SPORK_API void spork_wrap_##noun##_(spork_call *call, const void *object, size_t size);  \
     SPORK_API int spork_unwrap_##noun##_(void *object, size_t size, const spork_value *value);
 SPORK_HANDLES(SPORK_HANDLE_WRAPPERS_)
 #undef SPORK_HANDLE_WRAPPERS_

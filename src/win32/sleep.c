@@ -114,7 +114,8 @@ struct registered {
     struct plat_identity identity;
     HANDLE process; /* a copy: the caller may close its own between two sleeps */
     HANDLE wait;
-    HANDLE event; /* the sleeper's */
+    HANDLE event;    /* the sleeper's */
+    HANDLE doorbell; /* its bell, if it is one; else NULL */
     atomic_bool dead;
 };
 
@@ -124,6 +125,7 @@ struct own {
     HANDLE bell;
     HANDLE written; /* for overlapped writes */
     HANDLE death;   /* a registered process has died */
+    bool is_doorbell;
     struct registered **registered;
     size_t count;
 };
@@ -160,6 +162,9 @@ static void CALLBACK process_died(void *argument, BOOLEAN timed_out) {
     struct registered *registered = argument;
     atomic_store(&registered->dead, true);
     SetEvent(registered->event);
+    if (registered->doorbell != NULL) {
+        ReleaseSemaphore(registered->doorbell, 1, NULL);
+    }
 }
 
 static void unregister(struct registered *registered) {
@@ -184,6 +189,7 @@ static struct registered *register_process(const struct own *own,
     }
     fresh->identity = process->identity;
     fresh->event = own->death;
+    fresh->doorbell = own->is_doorbell ? own->bell : NULL;
     HANDLE self = GetCurrentProcess();
     if (!DuplicateHandle(self, (HANDLE)process->native, self, &fresh->process,
                          SYNCHRONIZE, FALSE, 0) ||
@@ -196,8 +202,10 @@ static struct registered *register_process(const struct own *own,
     return fresh;
 }
 
+/* A native of the host has no identity: it is registered anew for each sleep, as what it was
+   told to be says nothing of what it is. */
 static bool same_identity(struct plat_identity left, struct plat_identity right) {
-    return left.pid == right.pid && left.stamp == right.stamp;
+    return left.pid != 0 && left.pid == right.pid && left.stamp == right.stamp;
 }
 
 static bool make_room(struct own *own, size_t count) {
@@ -402,4 +410,53 @@ int plat_bell_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell,
                     int64_t deadline, const struct plat_process *const *watched,
                     size_t count, size_t *dead) {
     return native_sleep(sleeper, bell, NULL, deadline, watched, count, dead);
+}
+
+/* ---- Doorbells ---- */
+
+int plat_doorbell_open(struct plat_sleeper *sleeper, struct plat_bell *bell,
+                       intptr_t *native) {
+    struct own *own = own_of(sleeper);
+    if (own == NULL) {
+        return error_set(SPORK_ENOMEM, "no memory for a doorbell");
+    }
+    own->is_doorbell = true;
+    own->bell = open_semaphore(bell);
+    if (own->bell == NULL) {
+        return native_error(SPORK_ESYSTEM, GetLastError(), "CreateSemaphoreW");
+    }
+    *native = (intptr_t)own->bell;
+    return 0;
+}
+
+int plat_doorbell_quiet(struct plat_sleeper *sleeper, struct plat_bell *bell) {
+    (void)bell;
+    WaitForSingleObject(own_of(sleeper)->bell, 0);
+    return 0;
+}
+
+int plat_doorbell_watch(struct plat_sleeper *sleeper, struct plat_bell *bell,
+                        const struct plat_process *const *watched, size_t count) {
+    (void)bell;
+    struct own *own = own_of(sleeper);
+    if (!register_all(own, watched, count)) {
+        return error_set(SPORK_ESYSTEM, "%zu processes cannot be watched", count);
+    }
+    /* Of one that was registered before, the signal may have been taken. */
+    for (size_t i = 0; i < count; i++) {
+        if (atomic_load(&own->registered[i]->dead)) {
+            ReleaseSemaphore(own->bell, 1, NULL);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+int plat_native_ready(intptr_t native, bool *ready) {
+    DWORD result = WaitForSingleObject((HANDLE)native, 0);
+    if (result == WAIT_FAILED) {
+        return native_error(SPORK_EINVAL, GetLastError(), "WaitForSingleObject");
+    }
+    *ready = result == WAIT_OBJECT_0 || result == WAIT_ABANDONED;
+    return 0;
 }
