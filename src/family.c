@@ -9,6 +9,7 @@
 
 static _Atomic slot_reference this_process;
 static plat_mutex join_mutex;
+static bool founding; /* from before there is an arena until this process is in it */
 static bool fork_hook_is_set;
 enum { FORK_HOOKS = 4 };
 static void (*fork_hooks[FORK_HOOKS])(void);
@@ -46,6 +47,7 @@ static void forked(void) {
     sleep_forked();
     plat_bell_forked();
     watch_forked();
+    graves_forked();
     for (int i = 0; i < FORK_HOOKS && fork_hooks[i] != NULL; i++) {
         fork_hooks[i]();
     }
@@ -74,7 +76,8 @@ int family_become(slot_reference process) {
 /* The first slot of a new arena; nobody else has seen it yet. */
 static int found_family(void) {
     int error = may_found == NULL ? 0 : may_found();
-    if (error == 0) {
+    if (error == 0 && arena == NULL) {
+        founding = true;
         error = arena_create();
     }
     if (error == 0) {
@@ -88,6 +91,7 @@ static int found_family(void) {
     error = family_become(slot_reference_of(0, 0));
     if (error == 0) {
         atomic_store(&arena->processes[0].state, PROCESS_RUNNING);
+        founding = false;
     }
     return error;
 }
@@ -118,7 +122,7 @@ static int join_family(void) {
     bool stranger = false;
     plat_mutex_lock(&join_mutex);
     if (family_self() == 0) {
-        stranger = arena != NULL;
+        stranger = arena != NULL && !founding;
         error = stranger ? join_as_stranger() : found_family();
     }
     plat_mutex_unlock(&join_mutex);

@@ -10,7 +10,14 @@ static void mourn(struct self *self, slot_reference process);
 
 static family_mourner *mourner;
 static family_thread_mourner *thread_mourner;
-static plat_mutex reap_mutex;
+
+/* In this process, held while a child's slot is told its end or is let go: who has looked at
+   it and then acts would otherwise act on the next process of that slot. */
+static plat_mutex grave_mutex;
+
+void graves_forked(void) {
+    memset(&grave_mutex, 0, sizeof grave_mutex);
+}
 
 void family_on_death(family_mourner *function) {
     mourner = function;
@@ -172,6 +179,7 @@ void family_release(slot_reference process) {
     if (self == NULL) {
         return;
     }
+    plat_mutex_lock(&grave_mutex);
     family_lock(self);
     if (family_is(process)) {
         if (atomic_load(&slot->launch) != 0) {
@@ -184,6 +192,7 @@ void family_release(slot_reference process) {
         arena_commit();
     }
     family_unlock(self);
+    plat_mutex_unlock(&grave_mutex);
 }
 
 void family_forget_child(slot_reference process) {
@@ -290,8 +299,9 @@ static void reap(slot_reference process) {
     int code = 0;
     bool known = false;
     int error;
-    plat_mutex_lock(&reap_mutex);
-    if (atomic_load(&slot->state) != PROCESS_ENDED && atomic_load(&slot->exit_known) == 0) {
+    plat_mutex_lock(&grave_mutex);
+    if (family_is(process) && atomic_load(&slot->state) != PROCESS_ENDED &&
+        atomic_load(&slot->exit_known) == 0) {
         struct plat_process *watch = watch_take(process, &error);
         if (watch != NULL) {
             plat_process_reap(watch, &code, &known);
@@ -305,7 +315,7 @@ static void reap(slot_reference process) {
         atomic_store(&slot->exit_code, (uint64_t)(int64_t)code);
         atomic_store(&slot->exit_known, known ? 1 : 2);
     }
-    plat_mutex_unlock(&reap_mutex);
+    plat_mutex_unlock(&grave_mutex);
 }
 
 /* One thread slot of the dead; under no lock at first, since mourning takes it. */
@@ -357,7 +367,11 @@ static void close_grave(slot_reference process) {
     bool forked = (atomic_load(&slot->flags) & PROCESS_FORKED) != 0;
     if (parent == family_self() && !forked) {
         watch_remove_child(process);
-        family_set_state(process, PROCESS_ENDED);
+        plat_mutex_lock(&grave_mutex);
+        if (family_is(process)) {
+            family_set_state(process, PROCESS_ENDED);
+        }
+        plat_mutex_unlock(&grave_mutex);
         return;
     }
     sleep_wake(&slot->changed, SLEEP_ALL);
@@ -389,13 +403,14 @@ static bool begin_burial(struct self *self, slot_reference process) {
 
 static void mourn(struct self *self, slot_reference process) {
     struct process_slot *slot = family_slot(process);
+    uint64_t burier = self->reference;
     mourn_threads(self, process);
     if (mourner != NULL) {
         mourner(process);
     }
     leave_orphans(process);
     atomic_store(&slot->buried, 1);
-    atomic_store(&slot->burier, 0);
+    atomic_compare_exchange_strong(&slot->burier, &burier, 0);
 }
 
 void family_bury(slot_reference process) {

@@ -40,6 +40,9 @@ static int open_entry(struct entry *entry, slot_reference process) {
     if (identity.pid == 0 || identity.stamp == 0) {
         return SPORK_EBUSY; /* it has not told yet who it is */
     }
+    if (!family_is(process)) {
+        return SPORK_EPEERDIED; /* and what was read may be of the slot's next one */
+    }
     if (entry->process != 0) {
         if (entry->users > 0) {
             return SPORK_EBUSY; /* an older process's watch is still in use */
@@ -78,10 +81,15 @@ void watch_drop(slot_reference process) {
 
 void watch_adopt(slot_reference child, const struct plat_process *process) {
     struct entry *entry = &entries[slot_index(child)];
+    enum { NAP_NS = 50000 };
     plat_mutex_lock(&mutex);
-    if (entry->process != 0 && entry->users == 0) {
-        close_entry(entry);
+    /* Threads that still look at an older process of that slot, which is dead. */
+    while (entry->users > 0) {
+        plat_mutex_unlock(&mutex);
+        plat_sleep_ns(NAP_NS);
+        plat_mutex_lock(&mutex);
     }
+    close_entry(entry);
     entry->watch = *process;
     entry->process = child;
     entry->forgotten = false;

@@ -30,5 +30,7 @@ void watch_add_child(slot_reference child);
 void watch_remove_child(slot_reference child);
 
 void watch_forked(void);
+/* The same for family_death.c. */
+void graves_forked(void);
 
 #endif

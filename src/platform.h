@@ -87,7 +87,7 @@ struct plat_memory {
    has it, whatever kills them. Errors: SPORK_ENOSPACE, SPORK_ESYSTEM. */
 int plat_memory_create(struct plat_memory *memory, size_t size);
 /* In a child that was launched with .memory: maps it by the name that plat_memory_create had
-   written (POSIX: the descriptor has a fixed number in the child, the name is "3"). */
+   written (POSIX: plat_launch tells the child the number of the descriptor). */
 int plat_memory_attach(struct plat_memory *memory, const char *name);
 /* Makes sure that bytes offset to offset + size can be touched by every process of the
    family: the system's memory is reserved now. Pages that are committed already are fine.

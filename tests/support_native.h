@@ -21,6 +21,9 @@ bool native_process_runs(int64_t pid);
 void native_process_kill(int64_t pid);
 /* Whether a sentinel becomes ready within the time. */
 bool native_sentinel_ready(intptr_t sentinel, int64_t timeout_ms);
+/* How many children this process has, by the system's count; on POSIX also those that have
+   ended and were not reaped. */
+int native_own_children(void);
 /* This process, at once, without exit handlers. */
 void native_exit_now(int exit_code);
 /* By a bad pointer: what a task with a bug does. */
@@ -46,8 +49,35 @@ void native_close(intptr_t descriptor);
 bool native_is_file(intptr_t descriptor, const char *path);
 /* How many of this process's descriptors are open on this file. */
 int native_count_open(const char *path);
+/* The same at this number, or at the next free one above it, where numbers can be chosen. */
+intptr_t native_open_inheritable_at(const char *path, int number);
 /* Closes the three standard streams, below the C library. */
 void native_close_streams(void);
+/* How many of the three are open. */
+int native_open_streams(void);
+
+/* What a process has open beside its standard streams, by kind: all of it on POSIX; on Windows
+   the HANDLEs marked inheritable, as those are that came from the parent. */
+enum native_kind {
+    NATIVE_FILE,
+    NATIVE_MEMORY, /* spork's */
+    NATIVE_PIPE,
+    NATIVE_SOCKET,
+    NATIVE_PROCESS,
+    NATIVE_OTHER,
+    NATIVE_KINDS
+};
+struct native_census {
+    int of_kind[NATIVE_KINDS];
+    int inheritable; /* of these, by a program that this process would run */
+};
+/* False when it cannot be told. */
+bool native_take_census(struct native_census *census);
+/* How many of them can be what spork's threads wake each other by: sockets, semaphores. */
+int native_bell_count(void);
+/* From now on only so many descriptors more can be opened; -1: as many as before. False where
+   there is no such limit. */
+bool native_limit_descriptors(int more);
 
 /* ---- files ---- */
 

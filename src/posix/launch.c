@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "native.h"
+#include "spork/export.h"
 
 extern char **environ;
 
@@ -86,12 +87,33 @@ static int hang_on(int read_fd) {
     return 0;
 }
 
+/* ---- the numbers of the family's descriptors in a child that is run anew ---- */
+
+/* "memory:lifeline", in a variable that is taken away before main. No fixed numbers: a child
+   is to get what its options list under the numbers that they have here. */
+#define NUMBERS_NAME "SPORK_CHILD_NUMBERS_"
+
+static int given_memory = -1;
+static int given_lifeline = -1;
+
+static void SPORK_BEFORE_MAIN take_numbers(void) {
+    char text[32];
+    if (plat_environment_take(NUMBERS_NAME, text, sizeof text) &&
+        sscanf(text, "%d:%d", &given_memory, &given_lifeline) != 2) {
+        given_memory = given_lifeline = -1;
+    }
+}
+
+int launch_memory_fd(void) {
+    return given_memory;
+}
+
 int plat_lifeline_hold(bool detached) {
     if (detached) {
-        close(CHILD_LIFELINE_FD);
+        close(given_lifeline);
         return 0;
     }
-    return hang_on(CHILD_LIFELINE_FD);
+    return hang_on(given_lifeline);
 }
 
 /* ---- running a program ---- */
@@ -114,10 +136,11 @@ static bool is_replaced(const char *variable, const char *const *added) {
     return false;
 }
 
-/* This process's variables with the added ones; the words themselves are not copied. */
-static const char **make_environment(const char *const *added) {
+/* This process's variables with the added ones and, if it is not empty, another; the words
+   themselves are not copied. */
+static const char **make_environment(const char *const *added, const char *another) {
     size_t own = count_words((const char *const *)environ);
-    const char **made = calloc(own + count_words(added) + 1, sizeof *made);
+    const char **made = calloc(own + count_words(added) + 2, sizeof *made);
     size_t count = 0;
     if (made == NULL) {
         return NULL;
@@ -130,14 +153,18 @@ static const char **make_environment(const char *const *added) {
     for (size_t i = 0; added != NULL && added[i] != NULL; i++) {
         made[count++] = added[i];
     }
+    if (another[0] != '\0') {
+        made[count++] = another;
+    }
     return made;
 }
 
-/* Where the launch's descriptors are copied to first, so that none overwrites another. */
 struct plan {
     posix_spawn_file_actions_t actions;
-    int null_fd;
     int number;
+    int memory; /* numbers in the child; -1: it gets none */
+    int lifeline;
+    char told[64]; /* "NAME=value", what tells the child of them */
 };
 
 static void add_dup(struct plan *plan, int from, int to) {
@@ -149,7 +176,8 @@ static void add_dup(struct plan *plan, int from, int to) {
 static void plan_streams(struct plan *plan, const struct plat_launch *launch) {
     for (int i = 0; i < 3; i++) {
         intptr_t stream = launch->streams[i];
-        if (stream == PLAT_STREAM_NULL) {
+        bool missing = stream == PLAT_STREAM_INHERIT && fcntl(i, F_GETFD) < 0;
+        if (stream == PLAT_STREAM_NULL || missing) {
             if (plan->number == 0) {
                 plan->number = posix_spawn_file_actions_addopen(&plan->actions, i, "/dev/null",
                                                                 O_RDWR, 0);
@@ -169,16 +197,33 @@ static bool is_listed(const struct plat_launch *launch, int fd) {
     return false;
 }
 
-/* Everything from `from` on is closed but what is listed. */
-static void plan_closing(struct plan *plan, const struct plat_launch *launch, int from) {
-    int highest = from - 1;
+/* The lowest number that nothing in the child is to have, and no source of a copy has. */
+static int free_number(const struct plat_launch *launch, int from, int lifeline) {
+    while (is_listed(launch, from) || from == launch->memory->native || from == lifeline) {
+        from++;
+    }
+    return from;
+}
+
+static void plan_family(struct plan *plan, const struct plat_launch *launch, int lifeline) {
+    plan->memory = free_number(launch, 3, lifeline);
+    plan->lifeline = free_number(launch, plan->memory + 1, lifeline);
+    snprintf(plan->told, sizeof plan->told, "%s=%d:%d", NUMBERS_NAME, plan->memory,
+             plan->lifeline);
+    add_dup(plan, (int)launch->memory->native, plan->memory);
+    add_dup(plan, lifeline, plan->lifeline);
+}
+
+/* Everything but the streams is closed that is not listed, nor the family's. */
+static void plan_closing(struct plan *plan, const struct plat_launch *launch) {
+    int highest = plan->lifeline < 0 ? 2 : plan->lifeline;
     for (size_t i = 0; i < launch->inherit_count; i++) {
         int fd = (int)launch->inherit[i];
         add_dup(plan, fd, fd); /* takes close-on-exec off */
         highest = fd > highest ? fd : highest;
     }
-    for (int fd = from; fd <= highest && plan->number == 0; fd++) {
-        if (!is_listed(launch, fd)) {
+    for (int fd = 3; fd <= highest && plan->number == 0; fd++) {
+        if (fd != plan->memory && fd != plan->lifeline && !is_listed(launch, fd)) {
             plan->number = posix_spawn_file_actions_addclose(&plan->actions, fd);
         }
     }
@@ -187,27 +232,24 @@ static void plan_closing(struct plan *plan, const struct plat_launch *launch, in
     }
 }
 
-static int check_inherited(const struct plat_launch *launch) {
-    int lowest = launch->memory != NULL ? CHILD_FIRST_OTHER_FD : 3;
-    for (size_t i = 0; i < launch->inherit_count; i++) {
-        int fd = (int)launch->inherit[i];
+static int check_inherited(const intptr_t *inherit, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        int fd = (int)inherit[i];
         if (fcntl(fd, F_GETFD) < 0) {
             return error_set(SPORK_EINVAL, "descriptor %d is not open, so it cannot be inherited",
                              fd);
         }
-        if (fd < lowest) {
+        if (fd < 3) {
             return error_set(SPORK_EINVAL,
-                             "descriptor %d cannot be inherited: numbers below %d are taken", fd,
-                             lowest);
+                             "descriptor %d cannot be inherited: it is a standard stream", fd);
         }
     }
     return 0;
 }
 
 static int plan_descriptors(struct plan *plan, const struct plat_launch *launch) {
-    int from = 3;
     int lifeline = -1;
-    int error = check_inherited(launch);
+    int error = check_inherited(launch->inherit, launch->inherit_count);
     if (error == 0 && launch->memory != NULL) {
         error = lifeline_open(&lifeline);
     }
@@ -216,11 +258,9 @@ static int plan_descriptors(struct plan *plan, const struct plat_launch *launch)
     }
     plan_streams(plan, launch);
     if (launch->memory != NULL) {
-        add_dup(plan, (int)launch->memory->native, CHILD_MEMORY_FD);
-        add_dup(plan, lifeline, CHILD_LIFELINE_FD);
-        from = CHILD_FIRST_OTHER_FD;
+        plan_family(plan, launch, lifeline);
     }
-    plan_closing(plan, launch, from);
+    plan_closing(plan, launch);
     if (plan->number == 0) {
         return 0;
     }
@@ -263,15 +303,18 @@ static int run(const struct plat_launch *launch, const struct plan *plan, const 
 }
 
 int plat_launch(struct plat_process *process, const struct plat_launch *launch) {
-    struct plan plan = {.null_fd = -1};
+    struct plan plan = {.memory = -1, .lifeline = -1};
     pid_t pid = 0;
     int number = posix_spawn_file_actions_init(&plan.actions);
     if (number != 0) {
         return native_error(SPORK_ENOMEM, "posix_spawn_file_actions_init", number);
     }
-    const char **words = make_environment(launch->add_environment);
-    int error = words == NULL ? error_set(SPORK_ENOMEM, "no memory for an environment")
-                              : plan_descriptors(&plan, launch);
+    int error = plan_descriptors(&plan, launch);
+    const char **words =
+        error != 0 ? NULL : make_environment(launch->add_environment, plan.told);
+    if (error == 0 && words == NULL) {
+        error = error_set(SPORK_ENOMEM, "no memory for an environment");
+    }
     if (error == 0) {
         error = run(launch, &plan, words, &pid);
     }
@@ -323,10 +366,20 @@ static void reset_signals(void) {
     pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Streams that the parent had closed: what is opened first must not be taken for one. */
+static void open_missing_streams(void) {
+    for (int i = 0; i < 3; i++) {
+        if (fcntl(i, F_GETFD) < 0) {
+            open("/dev/null", O_RDWR); /* takes the lowest number that is free */
+        }
+    }
+}
+
 /* In the child. lifeline: the reading end of who asked for it; -1: none. */
 static void settle_child(const intptr_t *inherit, size_t count, int lifeline) {
     int old_held = held;
     held = -1;
+    open_missing_streams();
     if (lifeline >= 0 && hang_on(lifeline) != 0) {
         _exit(127);
     }
@@ -365,7 +418,10 @@ static pid_t fork_sibling(void) {
 int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inherit_count,
               bool for_parent, bool detached, bool *in_child) {
     int lifeline = -1;
-    int error = for_parent ? 0 : lifeline_open(&lifeline);
+    int error = check_inherited(inherit, inherit_count);
+    if (error == 0 && !for_parent) {
+        error = lifeline_open(&lifeline);
+    }
     if (error != 0) {
         return error;
     }

@@ -41,7 +41,7 @@ static int map(struct plat_memory *memory, int fd, size_t size) {
     memory->size = size;
     memory->native = fd;
     family_fd = fd;
-    snprintf(memory->name, sizeof memory->name, "%d", CHILD_MEMORY_FD);
+    strcpy(memory->name, "inherited");
     return 0;
 }
 
@@ -67,10 +67,11 @@ int plat_memory_create(struct plat_memory *memory, size_t size) {
 }
 
 int plat_memory_attach(struct plat_memory *memory, const char *name) {
-    int fd = atoi(name);
+    int fd = launch_memory_fd();
     struct stat status;
-    if (fd < CHILD_MEMORY_FD || fstat(fd, &status) != 0 || status.st_size < LEAST) {
-        return error_set(SPORK_ESTALE, "descriptor %s is not the family's memory", name);
+    if (strcmp(name, "inherited") != 0 || fd < 0 || fstat(fd, &status) != 0 ||
+        status.st_size < LEAST) {
+        return error_set(SPORK_ESTALE, "descriptor %d is not the family's memory", fd);
     }
     fd = native_move_up(fd);
     int number = map(memory, fd, (size_t)status.st_size);

@@ -8,10 +8,8 @@
 
 #include "platform.h"
 
-/* The numbers that the family's descriptors have in a child that was run anew. */
-enum { CHILD_MEMORY_FD = 3, CHILD_LIFELINE_FD = 4, CHILD_FIRST_OTHER_FD = 5 };
-/* Descriptors of our own stay out of the way of those, and of 0 to 2 in a program that has
-   closed them. */
+/* Descriptors of our own stay out of the way of those that a program opens first, and of 0 to
+   2 in one that has closed them. */
 enum { LOWEST_OWN_FD = 10 };
 
 /* Moves a descriptor up to LOWEST_OWN_FD or higher, close-on-exec; closes the old one. */
@@ -21,6 +19,8 @@ int native_error(int error, const char *what, int number);
 
 /* The lifeline of this process: a pipe whose writing end only this process has. */
 int lifeline_open(int *read_fd);
+/* The number that the family's memory has in this child, which was run anew; -1 in others. */
+int launch_memory_fd(void);
 /* What a forked child keeps open of this backend. */
 int lifeline_held_fd(void);
 int memory_fd(void);

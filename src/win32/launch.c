@@ -176,13 +176,27 @@ static bool is_listed(const struct attempt *attempt, HANDLE handle) {
     return false;
 }
 
+static int refuse_handle(intptr_t handle) {
+    return native_error(SPORK_EINVAL, GetLastError(), "handle %lld cannot be inherited",
+                        (long long)handle);
+}
+
+/* Before anything is opened here that could get the number of a closed one. */
+static int check_inherited(const struct plat_launch *launch) {
+    DWORD flags;
+    for (size_t i = 0; i < launch->inherit_count; i++) {
+        if (!GetHandleInformation((HANDLE)launch->inherit[i], &flags)) {
+            return refuse_handle(launch->inherit[i]);
+        }
+    }
+    return 0;
+}
+
 static int list_handle(struct attempt *attempt, HANDLE handle) {
     DWORD flags;
     if (!GetHandleInformation(handle, &flags) ||
         !SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
-        return native_error(SPORK_EINVAL, GetLastError(),
-                            "handle %lld cannot be inherited",
-                            (long long)(intptr_t)handle);
+        return refuse_handle((intptr_t)handle);
     }
     attempt->handles[attempt->handle_count] = handle;
     attempt->flags[attempt->handle_count] = flags;
@@ -199,7 +213,7 @@ static int open_handles(struct attempt *attempt, const struct plat_launch *launc
     if (attempt->handles == NULL || attempt->flags == NULL) {
         return error_set(SPORK_ENOMEM, "a list of %zu handles", most);
     }
-    int error = 0;
+    int error = check_inherited(launch);
     while (error == 0 && attempt->opened < 3) {
         int number = (int)attempt->opened;
         error = open_stream(&attempt->handles[number], number, launch->streams[number]);

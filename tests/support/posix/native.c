@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,34 @@ void native_process_kill(int64_t pid) {
 bool native_sentinel_ready(intptr_t sentinel, int64_t timeout_ms) {
     struct pollfd poll_fd = {(int)sentinel, POLLIN, 0};
     return poll(&poll_fd, 1, (int)timeout_ms) == 1;
+}
+
+static int64_t parent_of(const char *pid) {
+    char path[300];
+    char text[512];
+    long long parent = -1;
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return -1;
+    }
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    const char *at = strrchr(text, ')');
+    return at != NULL && sscanf(at, ") %*c %lld", &parent) == 1 ? parent : -1;
+}
+
+int native_own_children(void) {
+    int count = 0;
+    DIR *stream = opendir("/proc");
+    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
+        bool is_process = entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+        count += is_process && parent_of(entry->d_name) == getpid();
+    }
+    if (stream != NULL) {
+        closedir(stream);
+    }
+    return count;
 }
 
 void native_exit_now(int exit_code) {
@@ -107,6 +136,13 @@ intptr_t native_open_inheritable(const char *path) {
     return open(path, O_RDWR | O_CREAT, 0600);
 }
 
+intptr_t native_open_inheritable_at(const char *path, int number) {
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD, number);
+    close(fd);
+    return moved;
+}
+
 void native_close(intptr_t descriptor) {
     close((int)descriptor);
 }
@@ -130,6 +166,86 @@ void native_close_streams(void) {
     close(0);
     close(1);
     close(2);
+}
+
+int native_open_streams(void) {
+    int count = 0;
+    for (int fd = 0; fd < 3; fd++) {
+        count += fcntl(fd, F_GETFD) >= 0;
+    }
+    return count;
+}
+
+static enum native_kind kind_of(const char *name) {
+    static const struct {
+        const char *start;
+        enum native_kind kind;
+    } kinds[] = {{"/memfd:spork", NATIVE_MEMORY},
+                 {"/", NATIVE_FILE},
+                 {"pipe:", NATIVE_PIPE},
+                 {"socket:", NATIVE_SOCKET},
+                 {"pidfd:", NATIVE_PROCESS},
+                 {"anon_inode:[pidfd]", NATIVE_PROCESS}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strncmp(name, kinds[i].start, strlen(kinds[i].start)) == 0) {
+            return kinds[i].kind;
+        }
+    }
+    return NATIVE_OTHER;
+}
+
+bool native_take_census(struct native_census *census) {
+    char name[256];
+    DIR *stream = opendir("/proc/self/fd");
+    memset(census, 0, sizeof *census);
+    if (stream == NULL) {
+        return false;
+    }
+    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        int fd = atoi(entry->d_name);
+        ssize_t length = readlinkat(dirfd(stream), entry->d_name, name, sizeof name - 1);
+        if (fd < 3 || fd == dirfd(stream) || length < 0) {
+            continue;
+        }
+        name[length] = '\0';
+        census->of_kind[kind_of(name)]++;
+        census->inheritable += (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+    }
+    closedir(stream);
+    return true;
+}
+
+int native_bell_count(void) {
+    struct native_census census;
+    return native_take_census(&census) ? census.of_kind[NATIVE_SOCKET] : 0;
+}
+
+/* The limit is on the numbers, not on how many are open: those below it are taken by fillers,
+   but for the highest ones. */
+bool native_limit_descriptors(int more) {
+    enum { LIMIT = 128 };
+    static struct rlimit before;
+    static int fillers[LIMIT];
+    static int count;
+    if (before.rlim_max == 0 && getrlimit(RLIMIT_NOFILE, &before) != 0) {
+        return false;
+    }
+    while (count > 0) {
+        close(fillers[--count]);
+    }
+    setrlimit(RLIMIT_NOFILE, &before);
+    if (more < 0) {
+        return true;
+    }
+    struct rlimit low = {LIMIT, before.rlim_max};
+    bool good = setrlimit(RLIMIT_NOFILE, &low) == 0;
+    for (int fd = 0; good && (fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0;) {
+        fillers[count++] = fd;
+    }
+    while (good && more-- > 0) {
+        close(fillers[--count]);
+    }
+    return good;
 }
 
 /* ---- files ---- */
