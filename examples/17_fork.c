@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     must(spork_init(argc, argv));
     must(spork_queue_new(&queue, NULL));
     printf("Hi, this is Scott!\n");
-    int error = spork_fork(&pid);
+    int error = spork_fork(&pid, false);
     if (error == SPORK_ENOTSUP) {
         printf("fork: %s\n", spork_error_sentence(error));
         return 0;

@@ -140,11 +140,7 @@ struct self *family_enter(int *error) {
             return NULL;
         }
     }
-    struct self *self = sleep_self();
-    if (self == NULL) {
-        *error = SPORK_ELIMIT;
-    }
-    return self;
+    return sleep_enter(error);
 }
 
 /* ---- the lock ---- */

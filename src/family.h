@@ -8,7 +8,7 @@
 
 /* Makes sure that this process belongs to a family and that this thread can work in it: the
    root makes the arena at its first need; a child that the host itself forked takes a slot.
-   Every public call begins here. NULL: the detail says why; family_error is the number. */
+   Every public call begins here. NULL: *error is the number, and the detail says why. */
 struct self *family_enter(int *error);
 /* Turns this process into the one of a slot that its parent reserved: after attaching the
    arena (spawn), or in a forked child. */
@@ -51,7 +51,8 @@ void family_settle(struct self *self);
 /* ---- the process table ---- */
 
 /* Takes a slot for a child of this process, in state RESERVED; with PROCESS_FORKED for this
-   process itself, a stranger yet, in state RUNNING. Errors: SPORK_ELIMIT, SPORK_ENOSPACE. */
+   process itself, a stranger yet, in state RUNNING. Errors: SPORK_ELIMIT, SPORK_ENOSPACE,
+   SPORK_ESTATE (this process has not joined the family). */
 int family_reserve(slot_reference *process, uint64_t flags);
 /* For a stranger that has its slot: buries the orphans now and then, so that a program that
    forks by itself does not fill the table with its dead. */

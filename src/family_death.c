@@ -137,12 +137,12 @@ void family_sweep(void) {
 }
 
 int family_reserve(slot_reference *process, uint64_t flags) {
-    struct self *self = sleep_self();
+    int error;
+    struct self *self = sleep_enter(&error);
     if (self == NULL) {
-        return SPORK_ELIMIT;
+        return error;
     }
     for (int round = 0; round < 2; round++) {
-        int error = 0;
         family_lock(self);
         uint32_t index = find_free();
         bool grows = index == atomic_load(&arena->processes_used);

@@ -38,6 +38,7 @@ static _Noreturn void run_child(void) {
     if (role == LAUNCH_FORKSERVER) {
         struct self *self = family_enter(&error);
         if (self == NULL) {
+            fprintf(stderr, "spork: the forkserver: %s\n", spork_error_detail());
             plat_exit_now(EXIT_FAILURE);
         }
         forkserver_serve(self);
@@ -54,12 +55,12 @@ static _Noreturn void run_child(void) {
 int spork_guard_enter(int argc, char **argv, int version, int (*at_exit)(void (*)(void))) {
     bool is_child = launch_is_pending();
     static bool done;
-    if (done) {
-        return 0;
-    }
     if (version / 100 != SPORK_VERSION / 100) {
         return error_set(SPORK_EVERSION, "headers of version %d, library of version %d",
                          version, SPORK_VERSION);
+    }
+    if (done) {
+        return 0;
     }
     if (argc < 0 || (argc > 0 && argv == NULL)) {
         return error_set(SPORK_EINVAL, "argc is %d, argv is NULL", argc);

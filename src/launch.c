@@ -126,12 +126,15 @@ static int explain_death(struct process_slot *slot) {
         return 0; /* so quick that its hello was overtaken by its end */
     }
     if (code < 0 && plat_signal_name(-code) != NULL) {
-        return error_set(SPORK_ESTART, "the child was ended by %s before it reached spork_init",
+        return error_set(SPORK_ESTART,
+                         "the child was ended by %s before its task began, in spork_init or "
+                         "before that line",
                          plat_signal_name(-code));
     }
     return error_set(SPORK_ESTART,
-                     "the child ended with exit code %d before it reached spork_init; does its "
-                     "main end, or leave, before that line?",
+                     "the child ended with exit code %d before its task began: its main ended, "
+                     "or left, before it reached spork_init, or spork_init could not join the "
+                     "family and said why on the standard error",
                      code);
 }
 

@@ -87,7 +87,8 @@ struct plat_memory {
    has it, whatever kills them. Errors: SPORK_ENOSPACE, SPORK_ESYSTEM. */
 int plat_memory_create(struct plat_memory *memory, size_t size);
 /* In a child that was launched with .memory: maps it by the name that plat_memory_create had
-   written (POSIX: plat_launch tells the child the number of the descriptor). */
+   written (POSIX: plat_launch tells the child the number of the descriptor).
+   Errors: SPORK_ESTALE (there is no such memory), SPORK_ENOSPACE, SPORK_ESYSTEM. */
 int plat_memory_attach(struct plat_memory *memory, const char *name);
 /* Makes sure that bytes offset to offset + size can be touched by every process of the
    family: the system's memory is reserved now. Pages that are committed already are fine.
@@ -157,7 +158,8 @@ struct plat_launch {
     const char *const *add_environment; /* "NAME=value", NULL-ended: in place of or beside
                                            this process's own variables; NULL: none */
     intptr_t streams[3];             /* natives, or PLAT_STREAM_... */
-    const intptr_t *inherit;         /* further natives that keep their numbers */
+    const intptr_t *inherit;         /* further natives that keep their numbers, whatever
+                                         these are, but not the streams' 0 to 2 of POSIX */
     size_t inherit_count;
     const struct plat_memory *memory; /* not NULL: the child can plat_memory_attach it, and
                                          ends when this process ends, unless detached */
@@ -167,7 +169,7 @@ struct plat_launch {
    memory was given, and nothing else, whatever other threads open or start meanwhile; no
    signal is blocked, handled or ignored in it. The cost does not grow with this process.
    Errors: SPORK_EPROGRAM (the file cannot be run; path in the detail), SPORK_EINVAL (an
-   argument that cannot be passed), SPORK_ENOMEM, SPORK_ESYSTEM. */
+   argument that cannot be passed, a native that is not open), SPORK_ENOMEM, SPORK_ESYSTEM. */
 int plat_launch(struct plat_process *process, const struct plat_launch *launch);
 /* In a child: ties this process's life to its launcher's as plat_launch promised. A backend
    whose kernel does that by itself does nothing. */
@@ -177,7 +179,8 @@ int plat_lifeline_hold(bool detached);
    would have kept (standard streams, inherit, the family's) and loses all others, its life
    is tied to requester's, and its signal mask is open. With for_parent the child becomes a
    child of this process's parent (the forkserver's way): *process is then written in the
-   child's stead by the parent, who opens it. Errors: SPORK_ENOTSUP, SPORK_ESYSTEM. */
+   child's stead by the parent, who opens it. Errors: SPORK_ENOTSUP, SPORK_EINVAL (a native
+   that is not open), SPORK_ESYSTEM. */
 int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inherit_count,
               bool for_parent, bool detached, bool *in_child);
 /* A plain fork for spork_fork: nothing is closed or tied. *pid is 0 in the child. */

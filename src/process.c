@@ -25,14 +25,6 @@ static int check_name(const char *name) {
 }
 
 static int check_options(const spork_process_options *options) {
-    spork_start_method method = options->method;
-    if (method < SPORK_METHOD_DEFAULT || method > SPORK_METHOD_THREAD) {
-        return error_set(SPORK_EINVAL, "%d is no start method", (int)method);
-    }
-    if (!spork_has_start_method(method)) {
-        return error_set(SPORK_ENOTSUP, "this platform cannot start processes by %s",
-                         spork_start_method_name(method));
-    }
     if (options->daemon < SPORK_DAEMON_DEFAULT || options->daemon > SPORK_DAEMON_YES) {
         return error_set(SPORK_EINVAL, "%d does not say whether it is a daemon",
                          (int)options->daemon);
@@ -45,10 +37,21 @@ static int check_options(const spork_process_options *options) {
         return error_set(SPORK_EINVAL, "inherit is NULL, inherit_count is %zu",
                          options->inherit_count);
     }
-    if (options->inherit_count > 0 && method == SPORK_METHOD_FORKSERVER) {
-        return error_set(SPORK_ENOTSUP, "descriptors cannot be handed on by forkserver");
-    }
     return check_name(options->name);
+}
+
+/* What SPORK_METHOD_DEFAULT stands for may come from the environment, so that it is checked
+   as what an option says is. */
+static int choose_method(const spork_process_options *options, spork_start_method *method) {
+    *method = options->method;
+    int error = *method == SPORK_METHOD_DEFAULT ? process_program_method(method) : 0;
+    if (error == 0) {
+        error = process_check_method(*method);
+    }
+    if (error == 0 && options->inherit_count > 0 && *method == SPORK_METHOD_FORKSERVER) {
+        error = error_set(SPORK_ENOTSUP, "descriptors cannot be handed on by forkserver");
+    }
+    return error;
 }
 
 static bool is_daemon(const spork_process_options *options) {
@@ -118,7 +121,10 @@ static int prepare(struct self *self, struct spork_process *process, const spork
         return error;
     }
     name_child(process, options->name);
-    atomic_store(&family_slot(process->slot)->method, (uint64_t)spork_get_start_method());
+    /* A misspelt variable is the child's too: it says so at its own first start. */
+    spork_start_method inherited = SPORK_METHOD_DEFAULT;
+    process_program_method(&inherited);
+    atomic_store(&family_slot(process->slot)->method, (uint64_t)inherited);
     error = copy_inherited(process, options);
     if (error != 0) {
         return error;
@@ -129,12 +135,12 @@ static int prepare(struct self *self, struct spork_process *process, const spork
     return task_encode(self, call, process->slot, &process->call, &process->call_size);
 }
 
-static int may_start(const spork_process_options *options) {
+static int may_start(const spork_process_options *options, spork_start_method *method) {
     int error = launch_require_guard();
     if (error == 0) {
         error = check_options(options);
     }
-    return error;
+    return error != 0 ? error : choose_method(options, method);
 }
 
 int spork_process_new(spork_process **process, spork_call call,
@@ -144,7 +150,8 @@ int spork_process_new(spork_process **process, spork_call call,
     if (process == NULL) {
         return error_set(SPORK_EINVAL, "there is no place to put the process (NULL)");
     }
-    int error = may_start(options);
+    spork_start_method method;
+    int error = may_start(options, &method);
     struct self *self = error != 0 ? NULL : family_enter(&error);
     if (self == NULL) {
         return error;
@@ -157,8 +164,8 @@ int spork_process_new(spork_process **process, spork_call call,
     if (made == NULL) {
         return error_set(SPORK_ENOMEM, "no memory for a process");
     }
-    made->method =
-        options->method != SPORK_METHOD_DEFAULT ? options->method : spork_get_start_method();
+    made->method = method;
+    made->maker = process_of_thread() == NULL ? 0 : process_of_thread()->slot;
     made->daemon = is_daemon(options);
     made->force_fork = options->force_fork;
     made->start_timeout_ms =

@@ -60,6 +60,16 @@ struct spork_process *process_list_at(size_t index) {
     return at;
 }
 
+struct spork_process *process_list_find(slot_reference slot) {
+    plat_mutex_lock(&mutex);
+    struct spork_process *at = children;
+    while (at != NULL && (slot == 0 || at->slot != slot)) {
+        at = at->next;
+    }
+    plat_mutex_unlock(&mutex);
+    return at;
+}
+
 int spork_active_children(spork_process **list, size_t capacity, size_t *count) {
     if (count == NULL || (list == NULL && capacity > 0)) {
         return error_set(SPORK_EINVAL, "there is no place to put the children");
@@ -230,7 +240,7 @@ bool spork_has_start_method(spork_start_method method) {
     }
 }
 
-int spork_set_start_method(spork_start_method method) {
+int process_check_method(spork_start_method method) {
     if (method < SPORK_METHOD_DEFAULT || method > SPORK_METHOD_THREAD) {
         return error_set(SPORK_EINVAL, "%d is no start method", (int)method);
     }
@@ -238,24 +248,46 @@ int spork_set_start_method(spork_start_method method) {
         return error_set(SPORK_ENOTSUP, "this platform cannot start processes by %s",
                          spork_start_method_name(method));
     }
-    program_method = method;
     return 0;
 }
 
-spork_start_method spork_get_start_method(void) {
-    if (program_method != SPORK_METHOD_DEFAULT) {
-        return program_method;
+int spork_set_start_method(spork_start_method method) {
+    int error = process_check_method(method);
+    if (error == 0) {
+        program_method = method;
     }
-    const char *wanted = getenv("SPORK_START_METHOD");
-    for (int i = SPORK_METHOD_SPAWN; wanted != NULL && i <= SPORK_METHOD_THREAD; i++) {
-        if (strcmp(wanted, method_names[i]) == 0) {
-            return (spork_start_method)i;
-        }
-    }
-    return SPORK_METHOD_SPAWN;
+    return error;
 }
 
-int spork_fork(int64_t *pid) {
+int process_program_method(spork_start_method *method) {
+    if (program_method != SPORK_METHOD_DEFAULT) {
+        *method = program_method;
+        return 0;
+    }
+    const char *wanted = getenv("SPORK_START_METHOD");
+    if (wanted == NULL || wanted[0] == '\0') {
+        *method = SPORK_METHOD_SPAWN;
+        return 0;
+    }
+    for (int i = SPORK_METHOD_SPAWN; i <= SPORK_METHOD_THREAD; i++) {
+        if (strcmp(wanted, method_names[i]) == 0) {
+            *method = (spork_start_method)i;
+            return 0;
+        }
+    }
+    return error_set(SPORK_EINVAL,
+                     "SPORK_START_METHOD is \"%s\", which is none of spawn, fork, forkserver and "
+                     "thread",
+                     wanted);
+}
+
+spork_start_method spork_get_start_method(void) {
+    spork_start_method method = SPORK_METHOD_SPAWN;
+    process_program_method(&method);
+    return method;
+}
+
+int spork_fork(int64_t *pid, bool force) {
     int error;
     if (pid == NULL) {
         return error_set(SPORK_EINVAL, "there is no place to put the child's id (NULL)");
@@ -265,6 +297,10 @@ int spork_fork(int64_t *pid) {
     }
     /* The child belongs to the family, so there must be one that it can inherit. */
     if (family_enter(&error) == NULL) {
+        return error;
+    }
+    error = process_may_fork(force);
+    if (error != 0) {
         return error;
     }
     slot_reference parent = family_self();

@@ -25,6 +25,7 @@ struct spork_process {
     char name[ARENA_NAME];
     int64_t pid;             /* of self and parent */
     bool daemon;
+    slot_reference maker;    /* of the task on a thread that made it; 0: made by none */
     struct plat_thread thread;
     plat_mutex mutex;        /* starting, and joining the thread */
     struct spork_process *next; /* children of this process, in the order of their start */
@@ -35,12 +36,23 @@ void process_list_add(struct spork_process *process);
 void process_list_remove(struct spork_process *process);
 /* The child at index; NULL behind the last. */
 struct spork_process *process_list_at(size_t index);
+/* The child in this slot; NULL when there is none. */
+struct spork_process *process_list_find(slot_reference slot);
 
 /* Runs the process's start method; process_start.c. */
 int process_start_by_method(struct self *self, struct spork_process *process,
                             int64_t deadline);
 /* The object of a task that runs on a thread, NULL elsewhere. */
 struct spork_process *process_of_thread(void);
+
+/* SPORK_ETHREADS while this process has more threads than one, unless forced. */
+int process_may_fork(bool force);
+
+/* What SPORK_METHOD_DEFAULT stands for. Errors: SPORK_EINVAL (SPORK_START_METHOD names no
+   method; *method is untouched). */
+int process_program_method(spork_start_method *method);
+/* Errors: SPORK_EINVAL (no method), SPORK_ENOTSUP (not on this platform). */
+int process_check_method(spork_start_method method);
 
 /* Whether it has ended, burying it if that is news. */
 bool process_ended(struct spork_process *process);

@@ -25,17 +25,25 @@ _Noreturn void process_end_copy(int exit_code) {
 
 /* ---- fork ---- */
 
+int process_may_fork(bool force) {
+    int threads = force ? 1 : plat_thread_count();
+    if (threads <= 1) {
+        return 0;
+    }
+    return error_set(SPORK_ETHREADS,
+                     "a fork of a process with %d threads copies locks that nobody will "
+                     "release; use spawn, or force it",
+                     threads);
+}
+
 static int start_by_fork(struct spork_process *process) {
     struct plat_process child;
     bool in_child = false;
-    bool alone = plat_thread_count() <= 1;
-    if (!alone && !process->force_fork) {
-        return error_set(SPORK_ETHREADS,
-                         "a fork of a process with %d threads copies locks that nobody will "
-                         "release; use spawn, or set force_fork",
-                         plat_thread_count());
+    int refused = process_may_fork(process->force_fork);
+    if (refused != 0) {
+        return refused;
     }
-    if (alone) {
+    if (plat_thread_count() <= 1) {
         fflush(NULL); /* The child has a copy of every stream, with what is buffered in it. */
     }
     bool detached =
@@ -120,9 +128,6 @@ int process_start_by_method(struct self *self, struct spork_process *process,
     case SPORK_METHOD_FORK:
         return start_by_fork(process);
     case SPORK_METHOD_FORKSERVER:
-        if (process->inherit_count > 0) {
-            return error_set(SPORK_ENOTSUP, "descriptors cannot be handed on by forkserver");
-        }
         return forkserver_start_child(self, &request);
     default:
         return launch_program_anew(self, &request);
@@ -148,16 +153,26 @@ static void end_daemons(void) {
     }
 }
 
+/* A task on a thread has called exit: it cannot be waited for, nor can the threads that have
+   begun it, which may be waiting for it. */
+static bool began_this_thread(const struct spork_process *child) {
+    const struct spork_process *at = here;
+    while (at != NULL && at != child) {
+        at = process_list_find(at->maker);
+    }
+    return at != NULL;
+}
+
 void process_finish(void) {
     struct spork_process *child;
-    if (family_self() == 0 || here != NULL) {
+    if (family_self() == 0) {
         return;
     }
     end_daemons();
     for (size_t i = 0; (child = process_list_at(i)) != NULL; i++) {
         bool detached =
             (atomic_load(&family_slot(child->slot)->flags) & PROCESS_DETACHED) != 0;
-        if (!child->daemon && !detached) {
+        if (!child->daemon && !detached && !began_this_thread(child)) {
             spork_process_join(child, SPORK_FOREVER, NULL);
         }
     }

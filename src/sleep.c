@@ -149,8 +149,13 @@ static int find_slot(struct self *who) {
     return error_set(SPORK_ELIMIT, "the family has %d threads already", (int)ARENA_THREADS);
 }
 
-static struct self *join_family(void) {
-    if (find_slot(&self) != 0) {
+struct self *sleep_enter(int *error) {
+    *error = 0;
+    if (self.slot != NULL) {
+        return &self;
+    }
+    *error = find_slot(&self);
+    if (*error != 0) {
         return NULL;
     }
     plat_thread_set_value(&self);
@@ -158,7 +163,8 @@ static struct self *join_family(void) {
 }
 
 struct self *sleep_self(void) {
-    return self.slot != NULL ? &self : join_family();
+    int error;
+    return sleep_enter(&error);
 }
 
 int sleep_make_self(struct self *who) {

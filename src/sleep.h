@@ -12,8 +12,11 @@ struct self {
     struct self *next; /* of those that sleep_make_self made */
 };
 
-/* This thread's self, with a slot in the family taken at the first call. The family must
-   have been joined. NULL: all slots are in use (SPORK_ELIMIT is set as the detail). */
+/* This thread's self, with a slot in the family taken at the first call. NULL: *error is
+   SPORK_ELIMIT (all slots are in use), SPORK_ENOSPACE or SPORK_ESTATE (the family has not been
+   joined). */
+struct self *sleep_enter(int *error);
+/* The same for who has no use for the number. */
 struct self *sleep_self(void);
 
 /* Tells which process this is; from then on sleep_self works. */

@@ -6,15 +6,16 @@
 #include "spork/task.h"
 
 /* A task by its name, source file and types. Errors: SPORK_ENOTASK, with the name, and with
-   what is different when there is one of that name. */
+   what is different when there is one of that name; SPORK_EINVAL when there are two. */
 int task_find(const char *name, const char *file, const char *types,
               const spork_task **task);
 
 /* A call as bytes: [name, file, types, [arguments]]; a call of no task is [nil]. The handles
-   in it are held for target from now on. *data is malloc'ed. */
+   in it are held for target from now on. *data is malloc'ed. Errors: SPORK_EINVAL (the task is
+   not the only one of its name, file and types), those of encoding. */
 int task_encode(struct self *self, const spork_call *call, slot_reference target, void **data,
                 size_t *size);
-/* Runs an encoded call in this process. *result is to be freed. Errors: SPORK_ENOTASK,
+/* Runs an encoded call in this process. *result is to be freed. Errors: those of task_find,
    SPORK_EMALFORMED, SPORK_ETYPE ("argument 2 of greet: ..."), those of handles. */
 int task_decode(const void *data, size_t size, const spork_task **task, spork_value *call);
 int task_run(const spork_task *task, const spork_value *call, spork_value *result);

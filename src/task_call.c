@@ -5,40 +5,61 @@
 #include "task.h"
 #include "task_registry.h"
 
-/* __FILE__ may carry a path; its last part is what two builds of a program share. */
-static const char *base_name(const char *path) {
-    const char *base = path;
-    for (const char *at = path; *at != '\0'; at++) {
-        if (*at == '/' || *at == '\\') {
-            base = at + 1;
+/* Parent and child are one build, so __FILE__ is compared as it is, with its path. */
+static bool is_named(const spork_task *task, const char *name, const char *file,
+                     const char *types) {
+    return strcmp(task->name, name) == 0 && strcmp(task->file, file) == 0 &&
+           strcmp(task->types, types) == 0;
+}
+
+static int refuse_twins(const char *name, const char *file) {
+    return error_set(SPORK_EINVAL,
+                     "there are two tasks %s of %s, and nothing tells them apart: a file with a "
+                     "SPORK_TASK in it may be included once only",
+                     name, file);
+}
+
+static int explain_missing(const char *name, const char *file, const char *types) {
+    for (const spork_task *at = task_first(); at != NULL; at = at->next) {
+        if (strcmp(at->name, name) == 0) {
+            return error_set(SPORK_ENOTASK,
+                             "the child's task %s is another one: %s of %s there, %s of %s here",
+                             name, at->types, at->file, types, file);
         }
     }
-    return base;
+    return error_set(SPORK_ENOTASK,
+                     "the child has no task %s (of %s): SPORK_TASK has to be in the program "
+                     "itself",
+                     name, file);
 }
 
 int task_find(const char *name, const char *file, const char *types,
               const spork_task **task) {
-    const spork_task *other = NULL;
+    const spork_task *found = NULL;
     for (const spork_task *at = task_first(); at != NULL; at = at->next) {
-        if (strcmp(at->name, name) != 0) {
+        if (!is_named(at, name, file, types)) {
             continue;
         }
-        if (strcmp(base_name(at->file), base_name(file)) == 0 &&
-            strcmp(at->types, types) == 0) {
-            *task = at;
-            return 0;
+        if (found != NULL) {
+            return refuse_twins(name, file);
         }
-        other = at;
+        found = at;
     }
-    if (other == NULL) {
-        return error_set(SPORK_ENOTASK,
-                         "the child has no task %s (of %s): SPORK_TASK has to be in the "
-                         "program itself",
-                         name, base_name(file));
+    if (found == NULL) {
+        return explain_missing(name, file, types);
     }
-    return error_set(SPORK_ENOTASK,
-                     "the child's task %s is another one: %s of %s there, %s of %s here", name,
-                     other->types, base_name(other->file), types, base_name(file));
+    *task = found;
+    return 0;
+}
+
+/* The child would refuse it too, but the parent need not start one for that. */
+static int check_alone(const spork_task *task) {
+    for (const spork_task *at = task_first(); at != NULL; at = at->next) {
+        if (at != task && is_named(at, task->name, task->file, task->types)) {
+            return refuse_twins(task->name, task->file);
+        }
+    }
+    return 0;
 }
 
 static spork_value argument(const spork_call *call, size_t index) {
@@ -63,14 +84,18 @@ int task_encode(struct self *self, const spork_call *call, slot_reference target
         return error_set(SPORK_EINVAL, "a call of %s with %zu arguments", call->task->name,
                          call->count);
     }
+    int error = check_alone(call->task);
+    if (error != 0) {
+        return error;
+    }
     for (size_t i = 0; i < call->count; i++) {
         arguments[i] = argument(call, i);
     }
     const spork_value parts[] = {
-        spork_str(call->task->name), spork_str(base_name(call->task->file)),
+        spork_str(call->task->name), spork_str(call->task->file),
         spork_str(call->task->types), spork_list(arguments, call->count)};
     const spork_value all = spork_list(parts, sizeof parts / sizeof parts[0]);
-    int error = codec_encode(&all, &parcel.codec, data, size);
+    error = codec_encode(&all, &parcel.codec, data, size);
     return error == 0 ? 0 : error_prefix(error, "the arguments of %s", call->task->name);
 }
 

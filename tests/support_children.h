@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
 #include "harness.h"
 #include <spork.h>
 
@@ -22,9 +23,23 @@ static inline SPORK_UNUSED void must_be(int expected, int got, const char *call,
         _assert_int_equal((uintmax_t)got, (uintmax_t)expected, file, line);
     }
 }
-/* In a test: the call returns 0, or this error. */
+/* So that what stands there afterwards is the next failure's. */
+static inline SPORK_UNUSED void forget_detail(void) {
+    error_set(0, "%s", "");
+}
+static inline SPORK_UNUSED void must_fail(int expected, int got, const char *call,
+                                          const char *file, int line) {
+    must_be(expected, got, call, file, line);
+    if (spork_error_detail()[0] == '\0') {
+        fprintf(stderr, "%s:%d: %s is %s, and no word of it\n", file, line, call,
+                spork_error_name(got));
+        _fail(file, line);
+    }
+}
+/* In a test: the call returns 0, or this error, and says in words what was wrong. */
 #define OK(call) must_be(0, (call), #call, __FILE__, __LINE__)
-#define FAILS(error, call) must_be((error), (call), #call, __FILE__, __LINE__)
+#define FAILS(error, call) \
+    must_fail((error), (forget_detail(), (call)), #call, __FILE__, __LINE__)
 
 /* In a task, which has no assertions of its own: leaves it with a failure. */
 #define EXPECT(condition)                                                            \

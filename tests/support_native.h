@@ -53,6 +53,8 @@ int native_count_open(const char *path);
 intptr_t native_open_inheritable_at(const char *path, int number);
 /* Closes the three standard streams, below the C library. */
 void native_close_streams(void);
+/* Closes all others. False where that cannot be done. */
+bool native_close_all_but_streams(void);
 /* How many of the three are open. */
 int native_open_streams(void);
 

@@ -237,4 +237,50 @@ TEST_SLOW(a_hundred_children_leave_no_slot_and_no_byte, 60) {
     assert_null(arena_flaw());
 }
 
+/* ---- who cannot join ---- */
+
+TEST_ONCE(a_thread_of_no_family_is_told_that_by_number_and_in_words) {
+    slot_reference process = 0;
+    int error = 0;
+    forget_detail();
+    assert_null(sleep_enter(&error));
+    assert_int_equal(error, SPORK_ESTATE);
+    assert_non_null(strstr(spork_error_detail(), "has not joined"));
+    FAILS(SPORK_ESTATE, family_reserve(&process, 0));
+    assert_non_null(strstr(spork_error_detail(), "has not joined"));
+}
+
+struct latecomer {
+    int error;
+    char detail[200];
+};
+
+static void come_late(void *argument) {
+    struct latecomer *latecomer = argument;
+    assert_null(family_enter(&latecomer->error));
+    snprintf(latecomer->detail, sizeof latecomer->detail, "%s", spork_error_detail());
+}
+
+TEST_ONCE(a_thread_for_which_there_is_no_place_is_told_that_by_number_and_in_words) {
+    static uint64_t taken[ARENA_THREADS];
+    struct latecomer latecomer = {0};
+    struct plat_thread thread;
+    enter();
+    OK(arena_commit_range(&arena->threads[0], sizeof arena->threads));
+    for (uint32_t i = 0; i < ARENA_THREADS; i++) {
+        uint64_t nobody = 0;
+        taken[i] = atomic_compare_exchange_strong(&arena->threads[i].process, &nobody,
+                                                  family_self());
+    }
+    OK(plat_thread_start(&thread, come_late, &latecomer));
+    plat_thread_join(&thread);
+    for (uint32_t i = 0; i < ARENA_THREADS; i++) {
+        if (taken[i]) {
+            atomic_store(&arena->threads[i].process, 0);
+        }
+    }
+    assert_int_equal(latecomer.error, SPORK_ELIMIT);
+    assert_non_null(strstr(latecomer.detail, "8192 threads"));
+}
+
 TEST_MAIN

@@ -170,6 +170,27 @@ TEST(a_child_that_crashes_before_the_guard_is_an_error_that_says_how) {
     assert_int_equal(outcome.runs, 2);
 }
 
+TEST_ONCE(headers_of_another_version_are_refused) {
+    struct outcome outcome = probe("version");
+    assert_contains(outcome.output, "SPORK_EVERSION");
+    assert_contains(outcome.output, "SPORK_ENOGUARD");
+    assert_int_equal(outcome.exit_code, 1);
+    FAILS(SPORK_EVERSION, spork_guard_enter(0, NULL, SPORK_VERSION + 10000, atexit));
+    FAILS(SPORK_EVERSION, spork_guard_enter(0, NULL, SPORK_VERSION + 100, atexit));
+    OK(spork_guard_enter(0, NULL, SPORK_VERSION, atexit));
+}
+
+TEST_ONCE(nothing_can_be_made_before_spork_init) {
+    static const char *const kinds[] = {"queue", "pipe", "lock", "rlock", "semaphore", "process"};
+    struct outcome outcome = probe("makes");
+    assert_int_equal(outcome.exit_code, 0);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s: SPORK_ENOGUARD: ", kinds[i]);
+        assert_contains(outcome.output, line);
+    }
+}
+
 TEST(spork_init_a_second_time_does_nothing) {
     char name[] = "test";
     char *arguments[] = {name, NULL};

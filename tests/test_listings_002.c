@@ -15,7 +15,7 @@ TEST_ONCE(after_a_fork_both_sides_go_on) {
     spork_queue *queue = new_queue(0);
     int64_t own = spork_process_pid(spork_current_process());
     int64_t pid = -1;
-    int error = spork_fork(&pid);
+    int error = spork_fork(&pid, false);
     if (!spork_has_start_method(SPORK_METHOD_FORK)) {
         assert_int_equal(error, SPORK_ENOTSUP);
         assert_non_null(strstr(spork_error_detail(), "fork"));

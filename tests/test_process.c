@@ -1,6 +1,7 @@
 /* Processes: made, started, joined, ended, freed, and asked about. */
 #include "support_children.h"
 #include "support_native.h"
+#include "support_program.h"
 
 static bool on_threads(void) {
     return spork_get_start_method() == SPORK_METHOD_THREAD;
@@ -393,6 +394,154 @@ TEST(nothing_is_asked_of_no_process) {
     assert_int_equal(spork_process_pid(NULL), -1);
     assert_string_equal(spork_process_name(NULL), "");
     assert_int_equal(spork_process_get_state(NULL), SPORK_STATE_INITIAL);
+}
+
+/* ---- descriptors that are handed on ---- */
+
+enum { HANDED_ON = 24 };
+
+/* Opened one after the other, so that where descriptors are small numbers they are the first
+   ones from 3 on, and have those of the family's own among them. */
+struct opened {
+    char path[512];
+    int64_t count;
+    int64_t descriptors[HANDED_ON];
+};
+
+static int look_at_opened(spork_bytes bytes, spork_semaphore *good) {
+    struct opened opened;
+    EXPECT(bytes.size == sizeof opened);
+    memcpy(&opened, bytes.data, sizeof opened);
+    for (int64_t i = 0; i < opened.count; i++) {
+        EXPECT(native_is_file((intptr_t)opened.descriptors[i], opened.path));
+    }
+    EXPECT(native_count_open(opened.path) >= opened.count);
+    /* The family's own have their places too: this child can sleep, and have children. */
+    spork_process *child = NULL;
+    EXPECT(spork_process_start(&child, return_code_call(0), NULL) == 0);
+    EXPECT(spork_process_join(child, PATIENCE_MS, NULL) == 0);
+    EXPECT(spork_process_free(child) == 0);
+    return spork_semaphore_release(good, 1);
+}
+SPORK_TASK(int, look_at_opened, spork_bytes, spork_semaphore *);
+
+static struct opened open_some(int64_t count) {
+    struct opened opened = {.count = count};
+    support_temporary("test-inherit", opened.path, sizeof opened.path);
+    for (int64_t i = 0; i < count; i++) {
+        opened.descriptors[i] = native_open_inheritable(opened.path);
+        assert_int_not_equal(opened.descriptors[i], -1);
+    }
+    assert_true(native_is_windows() || opened.descriptors[0] == 3);
+    return opened;
+}
+
+static void hand_on(const struct opened *opened, const spork_process_options *extra) {
+    const spork_semaphore_options none = {0};
+    spork_process_options options = *extra;
+    intptr_t list[HANDED_ON];
+    spork_semaphore *good;
+    spork_process *child = NULL;
+    const spork_bytes bytes = {opened, sizeof *opened};
+    for (int64_t i = 0; i < opened->count; i++) {
+        list[i] = (intptr_t)opened->descriptors[i];
+    }
+    options.inherit = list;
+    options.inherit_count = (size_t)opened->count;
+    OK(spork_semaphore_new(&good, &none));
+    if (spork_get_start_method() == SPORK_METHOD_FORKSERVER) {
+        FAILS(SPORK_ENOTSUP,
+              spork_process_start(&child, look_at_opened_call(bytes, good), &options));
+    } else {
+        OK(spork_process_start(&child, look_at_opened_call(bytes, good), &options));
+        OK(spork_semaphore_acquire(good, PATIENCE_MS));
+        finish(child);
+    }
+    spork_semaphore_free(good);
+}
+
+static void hand_on_and_close(int64_t count, const spork_process_options *options) {
+    struct opened opened = open_some(count);
+    hand_on(&opened, options);
+    for (int64_t i = 0; i < count; i++) {
+        native_close((intptr_t)opened.descriptors[i]);
+    }
+    remove(opened.path);
+}
+
+TEST(what_a_program_opens_first_can_be_handed_on) {
+    const spork_process_options defaults = {0};
+    hand_on_and_close(1, &defaults);
+    hand_on_and_close(2, &defaults);
+}
+
+TEST(descriptors_are_handed_on_whatever_their_numbers_are) {
+    const spork_process_options defaults = {0};
+    /* The family's are open when these come, and lie in between. */
+    finish(start(return_code_call(0)));
+    hand_on_and_close(HANDED_ON, &defaults);
+}
+
+TEST(a_detached_child_has_what_is_handed_on_to_it) {
+    const spork_process_options detached = {.detached = true};
+    hand_on_and_close(3, &detached);
+}
+
+TEST(what_is_not_open_and_what_is_a_standard_stream_cannot_be_handed_on) {
+    spork_process *child = NULL;
+    if (on_threads() || spork_get_start_method() == SPORK_METHOD_FORKSERVER) {
+        SKIP("a thread has all descriptors, and forkserver hands on none");
+    }
+    for (intptr_t number = native_is_windows() ? 3 : 0; number <= 3; number++) {
+        const spork_process_options options = {.inherit = &number, .inherit_count = 1};
+        FAILS(SPORK_EINVAL, spork_process_start(&child, return_code_call(0), &options));
+        assert_null(child);
+    }
+    assert_non_null(strstr(spork_error_detail(), "3"));
+}
+
+TEST_ONCE(a_program_that_has_closed_the_familys_memory_is_told_so) {
+    spork_process *child = NULL;
+    finish(start(return_code_call(0))); /* there is room in the memory now */
+    OK(spork_process_new(&child, return_code_call(0), NULL));
+    if (!native_close_all_but_streams()) {
+        OK(spork_process_free(child));
+        SKIP("HANDLEs cannot be closed all at once");
+    }
+    FAILS(SPORK_ESYSTEM, spork_process_launch(child));
+    assert_non_null(strstr(spork_error_detail(), "was closed"));
+    OK(spork_process_free(child));
+}
+
+/* ---- exit on a thread ---- */
+
+static void leaves_by_a_thread(const char *mode, const char *expected) {
+    const char *arguments[] = {mode, NULL};
+    const struct program_options options = {.name = "exit_probe", .arguments = arguments};
+    int code = -1000;
+    struct program *program = program_start(&options);
+    assert_non_null(program);
+    assert_true(program_wait(program, PATIENCE_MS, &code));
+    assert_string_equal(program_output(program), expected);
+    assert_string_equal(program_errors(program), "");
+    assert_int_equal(code, 3);
+    program_free(program);
+}
+
+TEST_ONCE(exit_in_a_task_on_a_thread_joins_the_other_children) {
+    leaves_by_a_thread("process", "the child ended\n");
+}
+
+TEST_ONCE(exit_in_a_task_on_a_thread_joins_the_other_threads) {
+    leaves_by_a_thread("thread", "the child ended\n");
+}
+
+TEST_ONCE(exit_in_a_task_on_a_thread_ends_daemons) {
+    leaves_by_a_thread("daemon", "");
+}
+
+TEST_ONCE(exit_in_a_task_on_a_thread_does_not_wait_for_who_waits_for_it) {
+    leaves_by_a_thread("nested", "the child ended\n");
 }
 
 TEST_MAIN

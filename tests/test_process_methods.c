@@ -51,8 +51,36 @@ static void runs_by(const spork_process_options *options, spork_start_method met
 TEST_ONCE(spawn_is_the_method_that_nobody_chose) {
     native_set_variable("SPORK_START_METHOD", NULL);
     assert_int_equal(spork_get_start_method(), SPORK_METHOD_SPAWN);
-    native_set_variable("SPORK_START_METHOD", "nonsense");
+    native_set_variable("SPORK_START_METHOD", "");
     assert_int_equal(spork_get_start_method(), SPORK_METHOD_SPAWN);
+    runs_by(NULL, SPORK_METHOD_SPAWN, SPORK_METHOD_SPAWN);
+}
+
+static int start_by_default(void) {
+    spork_process *child = NULL;
+    EXPECT(spork_process_start(&child, spork_no_call(), NULL) == SPORK_EINVAL);
+    EXPECT(child == NULL && strstr(spork_error_detail(), "SPORK_START_METHOD") != NULL);
+    return 0;
+}
+SPORK_TASK(int, start_by_default);
+
+TEST_ONCE(a_misspelt_method_in_the_environment_is_an_error_of_the_first_start) {
+    const spork_process_options spawned = {.method = SPORK_METHOD_SPAWN};
+    static const char *const misspelt[] = {"forck", "Spawn", "default", " fork"};
+    spork_process *child = NULL;
+    for (size_t i = 0; i < sizeof misspelt / sizeof misspelt[0]; i++) {
+        native_set_variable("SPORK_START_METHOD", misspelt[i]);
+        FAILS(SPORK_EINVAL, spork_process_start(&child, spork_no_call(), NULL));
+        assert_null(child);
+        assert_non_null(strstr(spork_error_detail(), "SPORK_START_METHOD"));
+        assert_non_null(strstr(spork_error_detail(), misspelt[i]));
+        assert_int_equal(spork_get_start_method(), SPORK_METHOD_SPAWN);
+    }
+    /* Who says how is not asked what the variable says; the child is. */
+    OK(spork_process_start(&child, start_by_default_call(), &spawned));
+    finish(child);
+    OK(spork_set_start_method(SPORK_METHOD_SPAWN));
+    finish(start(spork_no_call()));
 }
 
 TEST_ONCE(the_environment_chooses_a_method_and_children_inherit_it) {
@@ -69,16 +97,27 @@ TEST_ONCE(the_environment_cannot_choose_a_method_that_the_platform_lacks) {
     if (!native_is_windows()) {
         SKIP("this platform has all methods");
     }
-    native_set_variable("SPORK_START_METHOD", "fork");
-    spork_process *child = NULL;
-    int error = spork_process_start(&child, spork_no_call(), NULL);
-    if (spork_get_start_method() == SPORK_METHOD_FORK) {
-        assert_int_equal(error, SPORK_ENOTSUP);
+    for (int i = 0; i < METHODS; i++) {
+        spork_process *child = NULL;
+        if (spork_has_start_method(methods[i])) {
+            continue;
+        }
+        native_set_variable("SPORK_START_METHOD", spork_start_method_name(methods[i]));
+        assert_int_equal(spork_get_start_method(), methods[i]);
+        FAILS(SPORK_ENOTSUP, spork_process_new(&child, spork_no_call(), NULL));
+        FAILS(SPORK_ENOTSUP, spork_process_start(&child, spork_no_call(), NULL));
         assert_null(child);
-    } else {
-        assert_int_equal(error, 0);
-        finish(child);
+        assert_non_null(strstr(spork_error_detail(), spork_start_method_name(methods[i])));
     }
+}
+
+TEST_ONCE(the_environment_cannot_choose_a_method_that_cannot_do_what_is_asked) {
+    const intptr_t list[] = {77};
+    const spork_process_options options = {.inherit = list, .inherit_count = 1};
+    spork_process *child = NULL;
+    native_set_variable("SPORK_START_METHOD", "forkserver");
+    FAILS(SPORK_ENOTSUP, spork_process_new(&child, spork_no_call(), &options));
+    assert_null(child);
 }
 
 TEST_ONCE(the_program_chooses_a_method_against_the_environment) {
@@ -151,8 +190,22 @@ static void wait_to_end(void *argument) {
     spork_semaphore_acquire(second->over, PATIENCE_MS);
 }
 
-TEST_ONCE(a_fork_beside_another_thread_is_refused_unless_it_is_forced) {
+static void begin_second(struct second_thread *second, struct plat_thread *thread) {
     const spork_semaphore_options none = {0};
+    OK(spork_semaphore_new(&second->begun, &none));
+    OK(spork_semaphore_new(&second->over, &none));
+    OK(plat_thread_start(thread, wait_to_end, second));
+    OK(spork_semaphore_acquire(second->begun, PATIENCE_MS));
+}
+
+static void end_second(struct second_thread *second, struct plat_thread *thread) {
+    OK(spork_semaphore_release(second->over, 1));
+    plat_thread_join(thread);
+    spork_semaphore_free(second->begun);
+    spork_semaphore_free(second->over);
+}
+
+TEST_ONCE(a_fork_beside_another_thread_is_refused_unless_it_is_forced) {
     const spork_process_options by_fork = {.method = SPORK_METHOD_FORK};
     const spork_process_options forced = {.method = SPORK_METHOD_FORK, .force_fork = true};
     struct second_thread second;
@@ -161,21 +214,41 @@ TEST_ONCE(a_fork_beside_another_thread_is_refused_unless_it_is_forced) {
     if (!spork_has_start_method(SPORK_METHOD_FORK)) {
         SKIP("this platform has no fork");
     }
-    OK(spork_semaphore_new(&second.begun, &none));
-    OK(spork_semaphore_new(&second.over, &none));
-    OK(plat_thread_start(&thread, wait_to_end, &second));
-    OK(spork_semaphore_acquire(second.begun, PATIENCE_MS));
+    begin_second(&second, &thread);
     FAILS(SPORK_ETHREADS, spork_process_start(&child, spork_no_call(), &by_fork));
     assert_null(child);
     assert_non_null(strstr(spork_error_detail(), "2 threads"));
     OK(spork_process_start(&child, spork_no_call(), &forced));
     finish(child);
-    OK(spork_semaphore_release(second.over, 1));
-    plat_thread_join(&thread);
+    end_second(&second, &thread);
     OK(spork_process_start(&child, spork_no_call(), &by_fork));
     finish(child);
-    spork_semaphore_free(second.begun);
-    spork_semaphore_free(second.over);
+}
+
+/* What a child of spork_fork does in these tests: end, without its parent's exit handlers. */
+static void fork_and_reap(bool force) {
+    int64_t pid = -1;
+    OK(spork_fork(&pid, force));
+    if (pid == 0) {
+        native_exit_now(9);
+    }
+    assert_int_equal(native_reap_host(pid), 9);
+}
+
+TEST_ONCE(spork_fork_beside_another_thread_is_refused_unless_it_is_forced) {
+    struct second_thread second;
+    struct plat_thread thread;
+    int64_t pid = -1;
+    if (!spork_has_start_method(SPORK_METHOD_FORK)) {
+        SKIP("this platform has no fork");
+    }
+    begin_second(&second, &thread);
+    FAILS(SPORK_ETHREADS, spork_fork(&pid, false));
+    assert_int_equal(pid, -1);
+    assert_non_null(strstr(spork_error_detail(), "2 threads"));
+    fork_and_reap(true);
+    end_second(&second, &thread);
+    fork_and_reap(false);
 }
 
 TEST_ONCE(spork_fork_makes_a_child_of_the_family_that_the_caller_reaps) {
@@ -184,14 +257,14 @@ TEST_ONCE(spork_fork_makes_a_child_of_the_family_that_the_caller_reaps) {
     spork_value item;
     OK(spork_queue_new(&queue, NULL));
     if (!spork_has_start_method(SPORK_METHOD_FORK)) {
-        FAILS(SPORK_ENOTSUP, spork_fork(&pid));
+        FAILS(SPORK_ENOTSUP, spork_fork(&pid, false));
         assert_int_equal(pid, -1);
         spork_queue_free(queue);
         return;
     }
-    FAILS(SPORK_EINVAL, spork_fork(NULL));
+    FAILS(SPORK_EINVAL, spork_fork(NULL, false));
     int64_t parent = native_pid();
-    OK(spork_fork(&pid));
+    OK(spork_fork(&pid, false));
     if (pid == 0) {
         bool good = spork_queue_put(queue, spork_int(native_pid()), PATIENCE_MS) == 0 &&
                     spork_process_pid(spork_parent_process()) == parent &&
@@ -215,7 +288,7 @@ TEST_ONCE(a_child_of_spork_fork_has_children_of_its_own) {
         SKIP("this platform has no fork");
     }
     finish(start(spork_no_call()));
-    OK(spork_fork(&pid));
+    OK(spork_fork(&pid, false));
     if (pid == 0) {
         spork_process *child;
         int code = -1;

@@ -1,5 +1,6 @@
 /* Tasks: each type of parameter at its bounds, in a child that looks at what arrived, and
    each type of result. */
+#include "support/twin.h"
 #include "support_children.h"
 #include "support_native.h"
 
@@ -398,6 +399,25 @@ TEST(a_call_serves_for_more_than_one_process) {
     spork_process *second = start(call);
     finish(first);
     finish(second);
+}
+
+TEST(static_tasks_of_one_name_in_two_files_of_one_name_are_told_apart) {
+    returns(twin_of_a(), 1);
+    returns(twin_of_b(), 2);
+    returns(twin_of_a(), 1);
+}
+
+static void is_refused_as_a_twin(spork_call call) {
+    spork_process *child = NULL;
+    FAILS(SPORK_EINVAL, spork_process_start(&child, call, NULL));
+    assert_null(child);
+    assert_non_null(strstr(spork_error_detail(), "shared_twin"));
+    assert_non_null(strstr(spork_error_detail(), "twin_task.h"));
+}
+
+TEST(a_task_of_a_header_that_two_files_include_cannot_be_started) {
+    is_refused_as_a_twin(shared_of_a());
+    is_refused_as_a_twin(shared_of_b());
 }
 
 TEST(the_call_that_does_nothing_ends_well) {

@@ -18,7 +18,8 @@ SPORK_API int spork_guard_enter(int argc, char **argv, int version,
    that a person started it returns 0 and allows starts; in a child it never returns: it
    runs the child's task and ends the process with the task's result. Calling it again does
    nothing. argv is copied; a child gets the same one.
-   At exit() it joins the children that are not daemons and ends those that are.
+   At exit() it joins the children that are not daemons and ends those that are. A task on a
+   thread that calls exit() ends the program: it, and those that began it, are not joined.
    Errors: SPORK_EINVAL (argc and argv do not belong together), SPORK_EVERSION (headers and
    library differ), SPORK_ENOMEM, SPORK_ESYSTEM. */
 static inline SPORK_UNUSED int spork_init(int argc, char **argv) {

@@ -19,7 +19,8 @@ typedef struct spork_lock_options {
 
 SPORK_BEGIN
 
-/* Errors: SPORK_EINVAL, SPORK_ENOMEM, SPORK_ENOSPACE. */
+/* Errors: SPORK_EINVAL, SPORK_ENOGUARD (before spork_init), SPORK_ENOMEM, SPORK_ENOSPACE,
+   SPORK_ELIMIT (threads, processes or objects of the family), SPORK_ESYSTEM. */
 SPORK_API int spork_lock_new(spork_lock **lock, const spork_lock_options *options);
 /* spork_lock_new with the option recursive. */
 SPORK_API int spork_rlock_new(spork_lock **lock);

@@ -28,7 +28,8 @@ typedef struct spork_pipe_options {
 SPORK_BEGIN
 
 /* Makes both ends; each is to be freed with spork_pipe_free.
-   Errors: SPORK_EINVAL, SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ESYSTEM. */
+   Errors: SPORK_EINVAL, SPORK_ENOGUARD (before spork_init), SPORK_ENOMEM, SPORK_ENOSPACE,
+   SPORK_ELIMIT (threads, processes or objects of the family), SPORK_ESYSTEM. */
 SPORK_API int spork_pipe_new(spork_pipe **first, spork_pipe **second,
                              const spork_pipe_options *options);
 

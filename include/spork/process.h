@@ -32,8 +32,9 @@ typedef struct spork_process_options {
     bool detached;             /* it may outlive its parent */
     bool force_fork;           /* fork although this process has more threads than one */
     int64_t start_timeout_ms;  /* until the child has to reach spork_init; 0: 10,000 */
-    /* Descriptors (POSIX) or HANDLEs (Windows) that the child gets under the same numbers,
-       beside its standard streams and spork's own. Not for forkserver: SPORK_ENOTSUP. */
+    /* Descriptors (POSIX; from 3 on, any number) or HANDLEs (Windows) that the child gets
+       under the same numbers, beside its standard streams and spork's own. A thread has all
+       in any case. Not for forkserver: SPORK_ENOTSUP. */
     const intptr_t *inherit;
     size_t inherit_count;
 } spork_process_options;
@@ -48,24 +49,27 @@ SPORK_BEGIN
 
 /* Makes a child that is not started yet. The call's arguments are encoded now, so nothing
    that it borrows is needed afterwards. *process is to be freed with spork_process_free.
-   Errors: SPORK_EINVAL, SPORK_ENOTSUP (a method that this platform lacks), SPORK_EDAEMON (in
-   a daemon), SPORK_ENOGUARD, SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT, and what encoding
-   the arguments said (SPORK_ESTALE, SPORK_EMALFORMED ...). */
+   Errors: SPORK_EINVAL (also: SPORK_START_METHOD names no method, or there are two tasks of
+   that name and file), SPORK_ENOTSUP (a method that this platform lacks, whoever chose it;
+   forkserver with inherit), SPORK_EDAEMON (in a daemon), SPORK_ENOGUARD (this process has not
+   called spork_init), SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT, SPORK_ESYSTEM, and what
+   encoding the arguments said (SPORK_ESTALE, SPORK_EMALFORMED ...). */
 SPORK_API int spork_process_new(spork_process **process, spork_call call,
                                 const spork_process_options *options);
 
 /* Starts a child that was made. Returns when the child has reached spork_init (spawn,
    forkserver) or runs (fork, thread). A child that cannot be started is an error here.
-   Errors: SPORK_ESTATE (started before), SPORK_ENOGUARD (this process has not called
-   spork_init, or the child does not), SPORK_EPROGRAM (the file of this program is gone or
-   another one; the path is in the detail), SPORK_ENOTASK (the child does not have the task),
-   SPORK_ESTART (the child ended first; how is in the detail), SPORK_ETHREADS, SPORK_EINVAL
-   (a descriptor to be inherited is not open), SPORK_ENOTSUP, SPORK_EVERSION, SPORK_ENOMEM,
+   Errors: SPORK_ESTATE (started before), SPORK_ENOGUARD (the child does not call spork_init),
+   SPORK_EPROGRAM (the file of this program is gone or another one; the path is in the
+   detail), SPORK_ENOTASK (the child does not have the task), SPORK_ESTART (the child ended
+   first; how is in the detail), SPORK_ETHREADS, SPORK_EINVAL (NULL, or what is not a child; a
+   descriptor to be inherited is not open, or is 0 to 2), SPORK_EVERSION, SPORK_ENOMEM,
    SPORK_ENOSPACE, SPORK_ELIMIT, SPORK_ESYSTEM. After an error the child is gone and the
    object may only be freed. */
 SPORK_API int spork_process_launch(spork_process *process);
 
-/* spork_process_new and spork_process_launch in one. On failure *process is untouched. */
+/* spork_process_new and spork_process_launch in one. On failure *process is untouched.
+   Errors: of both, SPORK_ENOGUARD and SPORK_EDAEMON among them. */
 SPORK_API int spork_process_start(spork_process **process, spork_call call,
                                   const spork_process_options *options);
 
@@ -88,13 +92,15 @@ SPORK_API bool spork_process_alive(spork_process *process);
 
 /* End the child: SIGTERM, SIGKILL, SIGINT. On Windows all three end it at once, without
    running handlers. A child that has ended already is no error.
-   Errors: SPORK_ESTATE (not started), SPORK_ENOTSUP (a thread), SPORK_ESYSTEM. */
+   Errors: SPORK_EINVAL (NULL), SPORK_ESTATE (not started), SPORK_ENOTSUP (a thread),
+   SPORK_ESYSTEM. */
 SPORK_API int spork_process_terminate(spork_process *process);
 SPORK_API int spork_process_kill(spork_process *process);
 SPORK_API int spork_process_interrupt(spork_process *process);
 
-/* Frees the object; its child must not be running (SPORK_EBUSY: join it first). A child that
-   was never started is forgotten. NULL is fine. */
+/* Frees the object. A child that was never started is forgotten. NULL is fine.
+   Errors: SPORK_EBUSY (the child still runs: join it first), SPORK_EINVAL (the current or the
+   parent process). */
 SPORK_API int spork_process_free(spork_process *process);
 
 /* The process id, or -1 before the start. Of a thread: this process's. */
@@ -112,7 +118,8 @@ SPORK_API size_t spork_process_describe(spork_process *process, char *text, size
 
 /* A descriptor (POSIX) or HANDLE (Windows) that becomes readable or signalled when the child
    ends, for poll or WaitForSingleObject. It belongs to the object: do not close it.
-   Errors: SPORK_ESTATE (not started), SPORK_ENOTSUP (a thread; a kernel before 5.3). */
+   Errors: SPORK_EINVAL (NULL), SPORK_ESTATE (not started, or no child), SPORK_ENOTSUP (a
+   thread; a kernel before 5.3). */
 SPORK_API int spork_process_sentinel(spork_process *process, intptr_t *sentinel);
 
 /* The process that calls, as its own object: name, pid and daemon can be asked. Never NULL
@@ -130,7 +137,9 @@ SPORK_API int spork_active_children(spork_process **children, size_t capacity, s
 
 /* The method that SPORK_METHOD_DEFAULT stands for: what was set here, else what the
    environment variable SPORK_START_METHOD names (spawn, fork, forkserver, thread), else
-   spawn. Children inherit it. Errors: SPORK_EINVAL, SPORK_ENOTSUP. */
+   spawn. Children inherit it. A variable that names none of them counts as spawn here, but
+   each start by SPORK_METHOD_DEFAULT is SPORK_EINVAL then; one that names a method which the
+   platform lacks makes it SPORK_ENOTSUP. Errors of setting: SPORK_EINVAL, SPORK_ENOTSUP. */
 SPORK_API int spork_set_start_method(spork_start_method method);
 SPORK_API spork_start_method spork_get_start_method(void);
 /* Whether this platform has the method. */
@@ -139,10 +148,11 @@ SPORK_API bool spork_has_start_method(spork_start_method method);
 SPORK_API const char *spork_start_method_name(spork_start_method method);
 
 /* fork(), as os.fork: *pid is the child's in the parent and 0 in the child, which belongs to
-   the family and goes on from here. Nobody joins it but the caller, by waitpid.
-   Errors: SPORK_ENOTSUP (Windows), SPORK_ENOGUARD, SPORK_ENOMEM, SPORK_ENOSPACE,
-   SPORK_ESYSTEM. */
-SPORK_API int spork_fork(int64_t *pid);
+   the family and goes on from here. Nobody joins it but the caller, by waitpid. force: also
+   while this process has more threads than one.
+   Errors: SPORK_EINVAL, SPORK_ENOTSUP (Windows), SPORK_ETHREADS (not forced),
+   SPORK_ENOGUARD, SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT, SPORK_ESYSTEM. */
+SPORK_API int spork_fork(int64_t *pid, bool force);
 
 SPORK_END
 

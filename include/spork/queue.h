@@ -28,8 +28,10 @@ typedef struct spork_queue_options {
 
 SPORK_BEGIN
 
-/* Errors: SPORK_EINVAL, SPORK_ENOTSUP (the backing), SPORK_ENOMEM, SPORK_ENOSPACE. A bounded
-   queue on the ring takes the memory of maxsize slots at once; others grow. */
+/* Errors: SPORK_EINVAL, SPORK_ENOTSUP (the backing), SPORK_ENOGUARD (before spork_init),
+   SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT (threads, processes or objects of the family),
+   SPORK_ESYSTEM. A bounded queue on the ring takes the memory of maxsize slots at once; others
+   grow. */
 SPORK_API int spork_queue_new(spork_queue **queue, const spork_queue_options *options);
 
 /* Lets go of the queue. It is gone, with what is in it, when no process holds it. NULL is

@@ -16,8 +16,9 @@ typedef struct spork_semaphore_options {
 SPORK_BEGIN
 
 /* NULL options make a semaphore of 1, unbounded; given ones are taken as they are.
-   Errors: SPORK_EINVAL (a negative value or one above 2^31 - 1), SPORK_ENOMEM,
-   SPORK_ENOSPACE. */
+   Errors: SPORK_EINVAL (a negative value or one above 2^31 - 1), SPORK_ENOGUARD (before
+   spork_init), SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT (threads, processes or
+   objects of the family), SPORK_ESYSTEM. */
 SPORK_API int spork_semaphore_new(spork_semaphore **semaphore,
                                   const spork_semaphore_options *options);
 SPORK_API void spork_semaphore_free(spork_semaphore *semaphore);

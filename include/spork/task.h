@@ -22,8 +22,10 @@
 
 enum { SPORK_ARGUMENTS_MAX = 8, SPORK_CALL_STORAGE = 512 };
 
-/* What SPORK_TASK registers: name and file find it in a child, types check that the child's
-   task is the same one. Its members are the library's. */
+/* What SPORK_TASK registers: name, file (__FILE__, with its path) and types find it in a
+   child. So two files may each have a static task of one name, but a SPORK_TASK in a header
+   that two files include makes two that cannot be told apart: starting either is SPORK_EINVAL,
+   with the task and the file in the detail. Its members are the library's. */
 typedef struct spork_task {
     const char *name;
     const char *file;

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,12 +30,27 @@ extern char **environ;
 static plat_mutex lifeline_mutex;
 static int own_read = -1;  /* what children get; never read */
 static int own_write = -1; /* closed by our death alone */
+static struct stat own_file;
 static int held = -1;      /* our parent's, on which we hang */
 static bool hook_is_set;
+
+/* A program that closes all descriptors has closed these too, and with them ended the
+   children that hung on the pipe. Others may have the numbers now. */
+static void notice_loss(void) {
+    struct stat now;
+    int ends[2] = {own_read, own_write};
+    for (int i = 0; i < 2 && own_write >= 0; i++) {
+        if (fstat(ends[i], &now) != 0 || now.st_dev != own_file.st_dev ||
+            now.st_ino != own_file.st_ino) {
+            own_read = own_write = -1;
+        }
+    }
+}
 
 /* A child that anybody forks must not keep our writing end open. */
 static void drop_own_ends(void) {
     memset(&lifeline_mutex, 0, sizeof lifeline_mutex);
+    notice_loss();
     if (own_write >= 0) {
         close(own_write);
         close(own_read);
@@ -48,12 +65,14 @@ int lifeline_open(int *read_fd) {
     if (!hook_is_set) {
         hook_is_set = pthread_atfork(NULL, NULL, drop_own_ends) == 0;
     }
+    notice_loss();
     if (own_write < 0) {
         if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
             error = native_error(SPORK_ESYSTEM, "pipe2", errno);
         } else {
             own_read = native_move_up(ends[0]);
             own_write = native_move_up(ends[1]);
+            fstat(own_write, &own_file);
         }
     }
     *read_fd = own_read;
@@ -234,14 +253,15 @@ static void plan_closing(struct plan *plan, const struct plat_launch *launch) {
 
 static int check_inherited(const intptr_t *inherit, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        int fd = (int)inherit[i];
-        if (fcntl(fd, F_GETFD) < 0) {
-            return error_set(SPORK_EINVAL, "descriptor %d is not open, so it cannot be inherited",
-                             fd);
-        }
-        if (fd < 3) {
+        if (inherit[i] < 0 || inherit[i] > INT_MAX || fcntl((int)inherit[i], F_GETFD) < 0) {
             return error_set(SPORK_EINVAL,
-                             "descriptor %d cannot be inherited: it is a standard stream", fd);
+                             "descriptor %lld is not open, so it cannot be inherited",
+                             (long long)inherit[i]);
+        }
+        if (inherit[i] < 3) {
+            return error_set(SPORK_EINVAL,
+                             "descriptor %d cannot be inherited: it is a standard stream",
+                             (int)inherit[i]);
         }
     }
     return 0;
@@ -251,7 +271,12 @@ static int plan_descriptors(struct plan *plan, const struct plat_launch *launch)
     int lifeline = -1;
     int error = check_inherited(launch->inherit, launch->inherit_count);
     if (error == 0 && launch->memory != NULL) {
-        error = lifeline_open(&lifeline);
+        error = memory_fd_is_open()
+                    ? lifeline_open(&lifeline)
+                    : error_set(SPORK_ESYSTEM,
+                                "descriptor %d, the family's memory, was closed by another "
+                                "part of this program, so no child can have it",
+                                memory_fd());
     }
     if (error != 0) {
         return error;
@@ -330,7 +355,7 @@ static void close_others(const intptr_t *inherit, size_t count) {
     unsigned from = 3;
     for (;;) {
         unsigned next = ~0u;
-        int own[2] = {memory_fd(), held};
+        int own[2] = {memory_fd_is_open() ? memory_fd() : -1, held};
         for (int i = 0; i < 2; i++) {
             next = own[i] >= 0 && (unsigned)own[i] >= from && (unsigned)own[i] < next
                        ? (unsigned)own[i]

@@ -14,9 +14,16 @@
 
 enum { LEAST = 64 << 20 };
 static int family_fd = -1;
+static struct stat family_file;
 
 int memory_fd(void) {
     return family_fd;
+}
+
+bool memory_fd_is_open(void) {
+    struct stat now;
+    return fstat(family_fd, &now) == 0 && now.st_dev == family_file.st_dev &&
+           now.st_ino == family_file.st_ino;
 }
 
 /* A file-size limit would turn a growing memfd into a signal. */
@@ -41,6 +48,7 @@ static int map(struct plat_memory *memory, int fd, size_t size) {
     memory->size = size;
     memory->native = fd;
     family_fd = fd;
+    fstat(fd, &family_file);
     strcpy(memory->name, "inherited");
     return 0;
 }
@@ -71,16 +79,29 @@ int plat_memory_attach(struct plat_memory *memory, const char *name) {
     struct stat status;
     if (strcmp(name, "inherited") != 0 || fd < 0 || fstat(fd, &status) != 0 ||
         status.st_size < LEAST) {
-        return error_set(SPORK_ESTALE, "descriptor %d is not the family's memory", fd);
+        return error_set(SPORK_ESTALE, "descriptor %d is not the family's memory: was it closed "
+                                       "before spork_init?",
+                         fd);
     }
     fd = native_move_up(fd);
     int number = map(memory, fd, (size_t)status.st_size);
     return number == 0 ? 0 : native_error(SPORK_ENOSPACE, "mmap of the family's memory", number);
 }
 
+/* What is done by the descriptor would be done to somebody else's file. */
+static bool was_closed(const struct plat_memory *memory) {
+    return memory->native == family_fd && !memory_fd_is_open();
+}
+
 int plat_memory_commit(struct plat_memory *memory, size_t offset, size_t size) {
     int number;
     size_t from = offset / 4096 * 4096;
+    if (was_closed(memory)) {
+        return error_set(SPORK_ENOSPACE,
+                         "descriptor %d, the family's memory, was closed by another part of "
+                         "this program, so it cannot grow",
+                         (int)memory->native);
+    }
     do {
         number = fallocate((int)memory->native, 0, (off_t)from, (off_t)(offset + size - from))
                      ? errno
@@ -95,7 +116,7 @@ int plat_memory_commit(struct plat_memory *memory, size_t offset, size_t size) {
 void plat_memory_discard(struct plat_memory *memory, size_t offset, size_t size) {
     size_t from = (offset + 4095) / 4096 * 4096;
     size_t to = (offset + size) / 4096 * 4096;
-    if (to > from) {
+    if (to > from && !was_closed(memory)) {
         int saved = errno;
         if (fallocate((int)memory->native, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       (off_t)from, (off_t)(to - from)) != 0) {

@@ -24,6 +24,9 @@ int launch_memory_fd(void);
 /* What a forked child keeps open of this backend. */
 int lifeline_held_fd(void);
 int memory_fd(void);
+/* Whether the family's memory still is what its descriptor names: a program that closes all
+   descriptors closes this one too, and may have opened another file as that number. */
+bool memory_fd_is_open(void);
 /* Runs the hooks that pthread_atfork would have run, after a fork that goes around it. */
 void native_after_raw_fork(void);
 

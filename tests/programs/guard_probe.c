@@ -42,6 +42,25 @@ static int start(const spork_process_options *options) {
     return code;
 }
 
+static void tell(const char *kind, int error) {
+    printf("%s: %s: %s\n", kind, spork_error_name(error), spork_error_detail());
+}
+
+/* None of it can be made yet. */
+static void make_all(void) {
+    spork_queue *queue;
+    spork_pipe *ends[2];
+    spork_lock *lock;
+    spork_semaphore *semaphore;
+    spork_process *process;
+    tell("queue", spork_queue_new(&queue, NULL));
+    tell("pipe", spork_pipe_new(&ends[0], &ends[1], NULL));
+    tell("lock", spork_lock_new(&lock, NULL));
+    tell("rlock", spork_rlock_new(&lock));
+    tell("semaphore", spork_semaphore_new(&semaphore, NULL));
+    tell("process", spork_process_new(&process, work_call(), NULL));
+}
+
 /* What a re-executed main does in place of spork_init; it goes on if it returns. */
 static void go_wrong(const char *mode) {
     if (strcmp(mode, "exits") == 0) {
@@ -70,6 +89,14 @@ int main(int argc, char **argv) {
     spork_process_options options = {0};
 
     if (strcmp(mode, "never") == 0) {
+        return start(NULL);
+    }
+    if (strcmp(mode, "makes") == 0) {
+        make_all();
+        return spork_init(argc, argv);
+    }
+    if (strcmp(mode, "version") == 0) {
+        tell("guard", spork_guard_enter(argc, argv, SPORK_VERSION + 10000, atexit));
         return start(NULL);
     }
     if (!first) {

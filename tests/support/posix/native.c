@@ -248,6 +248,13 @@ bool native_limit_descriptors(int more) {
     return good;
 }
 
+bool native_close_all_but_streams(void) {
+    for (int fd = 3; fd < MOST_DESCRIPTORS; fd++) {
+        close(fd);
+    }
+    return true;
+}
+
 /* ---- files ---- */
 
 bool native_temporary_directory(char *path, size_t size) {

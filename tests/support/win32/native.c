@@ -208,6 +208,10 @@ void native_close_streams(void) {
     _close(2);
 }
 
+bool native_close_all_but_streams(void) {
+    return false;
+}
+
 static bool is_stream(HANDLE handle) {
     return handle == GetStdHandle(STD_INPUT_HANDLE) ||
            handle == GetStdHandle(STD_OUTPUT_HANDLE) ||
