@@ -42,7 +42,7 @@ static void compute_twice(spork_start_method method) {
 
 int main(int argc, char **argv) {
     must(spork_init(argc, argv));
-    compute_twice(SPORK_METHOD_SPAWN);
+    compute_twice(SPORK_METHOD_DEFAULT);
     compute_twice(SPORK_METHOD_THREAD);
     return 0;
 }

@@ -349,7 +349,8 @@ def compilation_database(env, products):
 
 def add_tools(env, targets):
     python = shlex.quote(sys.executable)
-    _run('check', [python + ' ci/check-structure', python + ' ci/check-headers'], env)
+    _run('check', [python + ' ci/check-structure', python + ' ci/check-listings',
+                   python + ' ci/check-headers'], env)
     if shutil.which('clang-format'):
         _run('format', 'clang-format -i ' + ' '.join(map(shlex.quote, _c_files())), env)
     else:

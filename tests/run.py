@@ -9,6 +9,7 @@ exit code nobody looked at. Needs nothing but the standard library.
 
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import shlex
@@ -311,6 +312,13 @@ def spork_entries(directory):
         return set()
 
 
+def wine_temporaries(environment):
+    """Wine takes TEMP from its registry, whatever the environment says: the directories of the
+    prefix, which scripts of one project share and others do not."""
+    prefix = environment.get("WINEPREFIX", os.path.expanduser("~/.wine"))
+    return glob.glob(os.path.join(glob.escape(prefix), "drive_c", "users", "*", "Temp"))
+
+
 def leftover_result(directories, before):
     """Looks for two seconds, as another run on the same machine may be in its middle."""
     deadline = time.monotonic() + GRACE_SECONDS
@@ -452,14 +460,14 @@ def main(arguments, collect_cases=collect, run_one=run_case):
     temporary = tempfile.mkdtemp(prefix="run-")
     if options.native:
         environment.update(TMPDIR=temporary, TMP=temporary, TEMP=temporary)
-    shared = ["/dev/shm", temporary]
+    shared = ["/dev/shm", temporary] + ([] if options.native else wine_temporaries(environment))
     before = set().union(*map(spork_entries, shared))
     tap = Tap()
     try:
         run_all(options, Starter(options.wrapper, environment), tap, collect_cases, run_one)
         if not tap.results:
             print(f"# no test matches {options.filter!r}")
-        elif options.native:
+        else:
             tap.add(leftover_result(shared, before))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

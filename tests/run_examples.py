@@ -17,10 +17,12 @@ NAME.windows.txt stands for NAME.txt where it exists, for a program of Windows. 
 the output are those of tests/run.py. Needs nothing but the standard library.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -277,9 +279,43 @@ def fill_up_a_target_that_exists(case, starter):
         require(got == want, f"the target is {got}")
 
 
+@contextlib.contextmanager
+def held(path, case, starter):
+    """A file of Windows that nobody else can open meanwhile."""
+    helper = os.path.join(os.path.dirname(case.program), "..", "tests", "file_holder.exe")
+    if not os.path.exists(helper):
+        raise Skipped("there is no " + os.path.normpath(helper))
+    with subprocess.Popen([*starter.wrapper, helper, as_argument(path, starter)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        try:
+            require(holder.stdout.readline().strip() == b"held", f"{path} could not be held")
+            yield
+        finally:
+            holder.stdin.close()
+            holder.wait(case.limit)
+
+
+def name_what_another_program_holds(case, starter):
+    with Place() as place:
+        source, target = os.path.join(place, "source"), os.path.join(place, "target")
+        put(source, "secret", b"secret")
+        put(source, "sub/open", b"open")
+        with held(os.path.join(source, "secret"), case, starter):
+            ended = copy(case, starter, source, target)
+        yield ended
+        require_end(ended, case, 1)
+        require("secret: " in ended.errors, "secret is not named")
+        require(ended.errors.count("\n") == 1, "there are other complaints")
+        require_progress(ended.output)
+        require(not os.path.exists(os.path.join(target, "secret")), "there is a copy of secret")
+        with open(os.path.join(target, "sub", "open"), "rb") as file:
+            require(file.read() == b"open", "the rest was not copied")
+
+
 def name_what_cannot_be_read(case, starter):
     if not native(starter) or run.WINDOWS:
-        raise Skipped("there is no file here that Wine may not read")
+        yield from name_what_another_program_holds(case, starter)
+        return
     prefix = []
     if os.geteuid() == 0:
         if not shutil.which("setpriv"):

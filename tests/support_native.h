@@ -92,6 +92,15 @@ bool native_exists(const char *path);
 /* Copies a program, executable bits and all. */
 bool native_copy(const char *from, const char *to);
 bool native_rename(const char *from, const char *to);
+/* Opens a file for reading so that nobody else can open it; POSIX has no such thing, where it
+   is just open. -1: failed. */
+intptr_t native_open_alone(const char *path);
+
+/* ---- names that the system shows to everybody ---- */
+
+/* The names of sockets and shared memory that contain part, a line each. False where the
+   system does not list them. */
+bool native_list_names(const char *part, char *text, size_t size);
 
 /* ---- the host's own processes: false where the system has no fork ---- */
 

@@ -250,7 +250,7 @@ TEST(the_reader_has_everything_in_order_and_ends_when_nothing_is_left) {
     spork_queue_free(result);
 }
 
-/* ---- Listings 000:274 and 000:294. ---- */
+/* ---- Listing 000:274. ---- */
 
 static int send_list(spork_pipe *end) {
     spork_value list = SPORK_LIST_OF(spork_int(42), spork_nil(), spork_str("hello"));
@@ -258,17 +258,6 @@ static int send_list(spork_pipe *end) {
     return error == 0 ? spork_pipe_close(end) : error;
 }
 SPORK_TASK(int, send_list, spork_pipe *);
-
-static int send_back(spork_pipe *end) {
-    spork_value message;
-    int error = spork_pipe_recv(end, &message, SPORK_FOREVER);
-    if (error == 0) {
-        error = spork_pipe_send(end, message, SPORK_FOREVER);
-        spork_value_free(&message);
-    }
-    return error;
-}
-SPORK_TASK(int, send_back, spork_pipe *);
 
 TEST(a_list_comes_through_a_pipe_and_then_the_end_of_file) {
     spork_pipe *ours = NULL;
@@ -284,6 +273,19 @@ TEST(a_list_comes_through_a_pipe_and_then_the_end_of_file) {
     join(child, 0);
     spork_pipe_free(ours);
 }
+
+/* ---- Listing 000:294. ---- */
+
+static int send_back(spork_pipe *end) {
+    spork_value message;
+    int error = spork_pipe_recv(end, &message, SPORK_FOREVER);
+    if (error == 0) {
+        error = spork_pipe_send(end, message, SPORK_FOREVER);
+        spork_value_free(&message);
+    }
+    return error;
+}
+SPORK_TASK(int, send_back, spork_pipe *);
 
 TEST(a_duplex_pipe_goes_both_ways) {
     spork_pipe *ours = NULL;

@@ -82,7 +82,7 @@ TEST(a_kind_of_process_has_its_state_and_its_run) {
     join(second, 8);
 }
 
-/* ---- Listings 002:127 and 002:187. ---- */
+/* ---- Listing 002:127. ---- */
 
 static int produce(spork_queue *queue) {
     int error = spork_queue_put(queue, spork_str("a"), SPORK_FOREVER);
@@ -122,11 +122,13 @@ TEST(a_consumer_gets_what_its_producer_puts) {
     pass_an_item(NULL);
 }
 
-TEST_ONCE(queues_of_threads_and_of_processes_are_used_alike) {
+/* ---- Listing 002:187. ---- */
+
+TEST(queues_of_threads_and_of_processes_are_used_alike) {
+    const spork_process_options processes = {.method = SPORK_METHOD_DEFAULT};
     const spork_process_options threads = {.method = SPORK_METHOD_THREAD};
-    const spork_process_options processes = {.method = SPORK_METHOD_SPAWN};
-    pass_an_item(&threads);
     pass_an_item(&processes);
+    pass_an_item(&threads);
 }
 
 /* ---- Listing 002:196. ---- */

@@ -210,7 +210,7 @@ TEST_ONCE(get_nowait_of_an_empty_queue_says_empty_at_once) {
     spork_queue_free(queue);
 }
 
-/* ---- Listings 003:500 and 003:524. ---- */
+/* ---- Listing 003:500. ---- */
 
 TEST_ONCE(empty_is_false_at_once_after_a_put) {
     spork_queue *queue = new_queue(3);
@@ -219,6 +219,8 @@ TEST_ONCE(empty_is_false_at_once_after_a_put) {
     assert_false(spork_queue_empty(queue));
     spork_queue_free(queue);
 }
+
+/* ---- Listing 003:524. ---- */
 
 TEST_ONCE(a_queue_is_full_at_its_size_and_not_before) {
     spork_queue *queue = new_queue(3);

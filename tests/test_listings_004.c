@@ -70,7 +70,7 @@ TEST(the_active_children_are_those_that_run) {
     spork_semaphore_free(gate);
 }
 
-/* ---- Listings 004:105 and 004:186. ---- */
+/* ---- Listing 004:105. ---- */
 
 struct counter {
     int loops;
@@ -102,6 +102,8 @@ static void count_in_three(spork_daemon daemon) {
 TEST(each_of_a_kind_counts_as_far_as_its_state_says) {
     count_in_three(SPORK_DAEMON_DEFAULT);
 }
+
+/* ---- Listing 004:186. ---- */
 
 TEST(daemons_that_are_joined_come_to_their_end) {
     count_in_three(SPORK_DAEMON_YES);
@@ -238,7 +240,7 @@ TEST_SLOW(with_a_lock_no_line_of_ten_thousand_is_broken, 60) {
     spork_lock_free(lock);
 }
 
-/* ---- Listings 004:389 and 004:453. ---- */
+/* ---- Listing 004:453. ---- */
 
 enum { ITEMS = 8, ROOM = 2 };
 
@@ -316,6 +318,8 @@ TEST(a_producer_is_at_most_two_items_ahead_of_its_consumer) {
     spork_semaphore_free(shop.full);
     spork_lock_free(shop.lock);
 }
+
+/* ---- Listing 004:389. ---- */
 
 static spork_queue *global_buffer;
 

@@ -214,6 +214,64 @@ TEST(many_may_send_at_one_end_each_in_its_order) {
 
 /* ---- the ends ---- */
 
+enum { SENDERS = 4, SENT_BY_EACH = 10 };
+
+static int send_ten(spork_pipe *end) {
+    for (int64_t i = 0; i < SENT_BY_EACH; i++) {
+        EXPECT(spork_pipe_send(end, spork_int(i), PATIENCE_MS) == 0);
+        spork_sleep_ms(i % 3);
+    }
+    return 0;
+}
+SPORK_TASK(int, send_ten, spork_pipe *);
+
+/* Takes what can be had without waiting: each in its order, then end-of-file. Whether there
+   was anything. */
+static bool take_what_is_there(spork_pipe *end, int64_t *next, int *ended) {
+    int64_t number = -1;
+    int error = spork_pipe_poll(end, 0);
+    if (error == SPORK_EWOULDBLOCK) {
+        return false;
+    }
+    OK(error);
+    error = receive_int(end, &number, 0);
+    if (error == SPORK_EEOF) {
+        assert_int_equal(*next, SENT_BY_EACH);
+        (*ended)++;
+        *next = -1;
+        return true;
+    }
+    OK(error);
+    assert_int_equal(number, *next);
+    (*next)++;
+    return true;
+}
+
+TEST(who_polls_the_pipes_of_four_children_sees_all_ten_messages_of_each) {
+    spork_pipe *ends[SENDERS][2];
+    spork_process *children[SENDERS];
+    int64_t next[SENDERS] = {0};
+    int ended = 0;
+    for (int i = 0; i < SENDERS; i++) {
+        make_pipe(ends[i], true);
+        children[i] = start(send_ten_call(ends[i][1]));
+        spork_pipe_free(ends[i][1]);
+    }
+    int64_t limit = spork_now_ms() + PATIENCE_MS;
+    while (ended < SENDERS) {
+        bool any = false;
+        for (int i = 0; i < SENDERS; i++) {
+            any |= next[i] >= 0 && take_what_is_there(ends[i][0], &next[i], &ended);
+        }
+        assert_true(spork_now_ms() < limit);
+        spork_sleep_ms(any ? 0 : 1);
+    }
+    for (int i = 0; i < SENDERS; i++) {
+        finish(children[i]);
+        spork_pipe_free(ends[i][0]);
+    }
+}
+
 TEST_ONCE(what_was_sent_before_the_end_was_freed_is_received_then_end_of_file) {
     spork_pipe *ends[2];
     int64_t number;

@@ -1,16 +1,16 @@
 /* Queues: bounds, order, sizes, time-outs, closing, and what survives a death. */
+#include "support_backings.h"
 #include "support_children.h"
 
 static spork_queue *bounded(int64_t maxsize) {
     spork_queue *queue = NULL;
-    OK(spork_queue_new(&queue, &(spork_queue_options){.maxsize = maxsize}));
+    OK(spork_queue_new(
+        &queue, &(spork_queue_options){.maxsize = maxsize, .backing = backing}));
     return queue;
 }
 
 static spork_queue *unbounded(void) {
-    spork_queue *queue = NULL;
-    OK(spork_queue_new(&queue, NULL));
-    return queue;
+    return bounded(0);
 }
 
 static int put_number(spork_queue *queue, int64_t number, int64_t timeout_ms) {
@@ -25,7 +25,7 @@ static int get_number(spork_queue *queue, int64_t *number, int64_t timeout_ms) {
 
 /* ---- bounds ---- */
 
-TEST_ONCE(a_queue_of_six_refuses_the_seventh_item_at_once_and_after_the_delay) {
+QUEUE_TEST_ONCE(a_queue_of_six_refuses_the_seventh_item_at_once_and_after_the_delay) {
     spork_queue *queue = bounded(6);
     for (int i = 0; i < 6; i++) {
         assert_false(spork_queue_full(queue));
@@ -43,7 +43,7 @@ TEST_ONCE(a_queue_of_six_refuses_the_seventh_item_at_once_and_after_the_delay) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE(every_bound_is_kept_exactly_however_often_the_queue_goes_round) {
+QUEUE_TEST_ONCE(every_bound_is_kept_exactly_however_often_the_queue_goes_round) {
     static const int bounds[] = {1, 2, 3, 5, 6, 7, 63, 64, 65, 100, 1000};
     for (size_t b = 0; b < sizeof bounds / sizeof bounds[0]; b++) {
         spork_queue *queue = bounded(bounds[b]);
@@ -55,7 +55,8 @@ TEST_ONCE(every_bound_is_kept_exactly_however_often_the_queue_goes_round) {
                 OK(put_number(queue, in++, 0));
             }
             FAILS(SPORK_EFULL, put_number(queue, -1, 0));
-            for (int takes = round % 2 == 0 ? bounds[b] : (bounds[b] + 1) / 2; takes > 0; takes--) {
+            int takes = round % 2 == 0 ? bounds[b] : (bounds[b] + 1) / 2;
+            for (; takes > 0; takes--) {
                 OK(get_number(queue, &got, 0));
                 assert_int_equal(got, out++);
             }
@@ -65,7 +66,7 @@ TEST_ONCE(every_bound_is_kept_exactly_however_often_the_queue_goes_round) {
     }
 }
 
-TEST_ONCE(an_unbounded_queue_holds_a_backlog_of_100000_items_in_order) {
+QUEUE_TEST_ONCE(an_unbounded_queue_holds_a_backlog_of_100000_items_in_order) {
     enum { ITEMS = 100000 };
     spork_queue *queue = unbounded();
     int64_t got;
@@ -90,7 +91,7 @@ TEST_ONCE(an_unbounded_queue_holds_a_backlog_of_100000_items_in_order) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE(a_bound_of_zero_or_less_is_none) {
+QUEUE_TEST_ONCE(a_bound_of_zero_or_less_is_none) {
     spork_queue *queue = bounded(-5);
     for (int i = 0; i < 500; i++) {
         OK(put_number(queue, i, 0));
@@ -101,7 +102,7 @@ TEST_ONCE(a_bound_of_zero_or_less_is_none) {
 
 /* ---- exactness ---- */
 
-TEST_ONCE(size_empty_and_full_are_exact_right_after_each_call) {
+QUEUE_TEST_ONCE(size_empty_and_full_are_exact_right_after_each_call) {
     spork_queue *queue = bounded(2);
     int64_t got;
     assert_true(spork_queue_empty(queue));
@@ -123,7 +124,7 @@ TEST_ONCE(size_empty_and_full_are_exact_right_after_each_call) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE(what_was_put_can_be_got_at_once_each_of_20000_times) {
+QUEUE_TEST_ONCE(what_was_put_can_be_got_at_once_each_of_20000_times) {
     spork_queue *queue = unbounded();
     int64_t got;
     for (int64_t i = 0; i < 20000; i++) {
@@ -144,7 +145,7 @@ static int put_three(spork_queue *queue) {
 }
 SPORK_TASK(int, put_three, spork_queue *);
 
-TEST(the_size_is_exact_after_another_process_has_put) {
+QUEUE_TEST(the_size_is_exact_after_another_process_has_put) {
     spork_queue *queue = unbounded();
     int64_t got;
     finish(start(put_three_call(queue)));
@@ -180,7 +181,7 @@ static int check_and_send_back(spork_queue *in, spork_queue *out) {
 }
 SPORK_TASK(int, check_and_send_back, spork_queue *, spork_queue *);
 
-TEST_SLOW(items_of_every_size_from_0_bytes_to_16_megabytes_arrive_byte_for_byte, 60) {
+QUEUE_TEST_SLOW(items_of_every_size_from_0_bytes_to_16_megabytes_arrive_byte_for_byte, 60) {
     spork_queue *there = unbounded();
     spork_queue *back = bounded(3);
     unsigned char *buffer = malloc(LARGEST);
@@ -202,13 +203,14 @@ TEST_SLOW(items_of_every_size_from_0_bytes_to_16_megabytes_arrive_byte_for_byte,
     spork_queue_free(back);
 }
 
-TEST_ONCE(the_room_in_place_can_be_chosen) {
+QUEUE_TEST_ONCE(the_room_in_place_can_be_chosen) {
     static const size_t rooms[] = {1, 8, 48, 49, 1000, 5000};
     unsigned char data[6000];
     for (size_t r = 0; r < sizeof rooms / sizeof rooms[0]; r++) {
         spork_queue *queue = NULL;
         OK(spork_queue_new(&queue,
-                           &(spork_queue_options){.maxsize = 4, .item_size = rooms[r]}));
+                           &(spork_queue_options){
+                                       .maxsize = 4, .backing = backing, .item_size = rooms[r]}));
         for (size_t size = rooms[r] - 1; size <= rooms[r] + 65; size += 3) {
             size_t got = 0;
             fill_pattern(data, size, size);
@@ -221,7 +223,7 @@ TEST_ONCE(the_room_in_place_can_be_chosen) {
     }
 }
 
-TEST_ONCE(a_buffer_that_is_too_short_leaves_the_item_where_it_was) {
+QUEUE_TEST_ONCE(a_buffer_that_is_too_short_leaves_the_item_where_it_was) {
     spork_queue *queue = unbounded();
     char buffer[200];
     size_t size = 0;
@@ -245,7 +247,7 @@ TEST_ONCE(a_buffer_that_is_too_short_leaves_the_item_where_it_was) {
 
 /* ---- time-outs and wake-ups ---- */
 
-TEST_ONCE(a_get_gives_up_after_its_time_out_not_early_and_not_much_late) {
+QUEUE_TEST_ONCE(a_get_gives_up_after_its_time_out_not_early_and_not_much_late) {
     spork_queue *queue = unbounded();
     int64_t got;
     for (int64_t timeout = 1; timeout <= 400; timeout = timeout * 3 + 1) {
@@ -279,7 +281,7 @@ static int echo_numbers(spork_queue *in, spork_queue *out, int64_t rounds) {
 }
 SPORK_TASK(int, echo_numbers, spork_queue *, spork_queue *, int64_t);
 
-TEST(a_reader_that_sleeps_is_woken_by_the_put_of_another) {
+QUEUE_TEST(a_reader_that_sleeps_is_woken_by_the_put_of_another) {
     enum { ROUNDS = 200 };
     spork_queue *there = unbounded();
     spork_queue *back = bounded(1);
@@ -300,7 +302,7 @@ TEST(a_reader_that_sleeps_is_woken_by_the_put_of_another) {
 
 /* ---- closing ---- */
 
-TEST_ONCE(a_closed_queue_takes_nothing_more_and_gives_what_is_left) {
+QUEUE_TEST_ONCE(a_closed_queue_takes_nothing_more_and_gives_what_is_left) {
     spork_queue *queue = bounded(3);
     int64_t got;
     OK(put_number(queue, 1, 0));
@@ -333,7 +335,7 @@ static int put_until_closed(spork_queue *queue, spork_queue *ready) {
 }
 SPORK_TASK(int, put_until_closed, spork_queue *, spork_queue *);
 
-TEST(closing_wakes_all_who_wait_for_items_or_room) {
+QUEUE_TEST(closing_wakes_all_who_wait_for_items_or_room) {
     spork_queue *empty = unbounded();
     spork_queue *full = bounded(1);
     spork_queue *ready = unbounded();
@@ -371,7 +373,7 @@ static int put_and_wait(spork_queue *queue, spork_queue *never) {
 }
 SPORK_TASK(int, put_and_wait, spork_queue *, spork_queue *);
 
-TEST(a_put_that_returned_survives_the_killing_of_its_producer) {
+QUEUE_TEST(a_put_that_returned_survives_the_killing_of_its_producer) {
     needs_a_process_to_kill();
     spork_queue *queue = unbounded();
     spork_queue *never = unbounded();
@@ -405,7 +407,7 @@ static int put_a_megabyte(spork_queue *queue) {
 }
 SPORK_TASK(int, put_a_megabyte, spork_queue *);
 
-TEST(a_child_that_put_a_megabyte_can_be_joined_before_anybody_gets_it) {
+QUEUE_TEST(a_child_that_put_a_megabyte_can_be_joined_before_anybody_gets_it) {
     spork_queue *queue = unbounded();
     unsigned char *large = malloc(1 << 20);
     size_t size;
@@ -438,6 +440,30 @@ TEST_ONCE(wrong_arguments_are_errors_not_crashes) {
     assert_int_equal(spork_queue_maxsize(NULL), 0);
     spork_queue_free(NULL);
     spork_queue_free(queue);
+}
+
+/* Without options as well: it is what all users get. */
+TEST_ONCE(the_default_backing_needs_no_options_and_others_are_what_the_platform_has) {
+    static const spork_queue_options ring = {.backing = SPORK_QUEUE_RING};
+    static const spork_queue_options mailslot = {.backing = SPORK_QUEUE_MAILSLOT};
+    static const spork_queue_options unknown = {.backing = (spork_queue_backing)77};
+    spork_queue *queue = NULL;
+    int64_t got;
+    if (!native_is_windows()) {
+        FAILS(SPORK_ENOTSUP, spork_queue_new(&queue, &mailslot));
+        assert_non_null(strstr(spork_error_detail(), "mailslot"));
+    }
+    FAILS(SPORK_EINVAL, spork_queue_new(&queue, &unknown));
+    assert_null(queue);
+    const spork_queue_options *good[] = {NULL, &ring, native_is_windows() ? &mailslot : NULL};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        OK(spork_queue_new(&queue, good[i]));
+        OK(put_number(queue, 5, 0));
+        OK(get_number(queue, &got, 0));
+        assert_int_equal(got, 5);
+        spork_queue_free(queue);
+        queue = NULL;
+    }
 }
 
 TEST_ONCE(a_bound_that_cannot_fit_into_memory_is_refused) {

@@ -1,9 +1,11 @@
 /* Queues between many: order, nothing lost or doubled, task_done and join. */
+#include "support_backings.h"
 #include "support_children.h"
 
 static spork_queue *new_queue(int64_t maxsize) {
     spork_queue *queue = NULL;
-    OK(spork_queue_new(&queue, &(spork_queue_options){.maxsize = maxsize}));
+    OK(spork_queue_new(
+        &queue, &(spork_queue_options){.maxsize = maxsize, .backing = backing}));
     return queue;
 }
 
@@ -103,19 +105,19 @@ static void run_writers_and_readers(int64_t maxsize, int readers) {
     spork_queue_free(report);
 }
 
-TEST_SLOW(what_each_of_four_writers_put_comes_out_in_its_order, 60) {
+QUEUE_TEST_SLOW(what_each_of_four_writers_put_comes_out_in_its_order, 60) {
     run_writers_and_readers(0, 1);
 }
 
-TEST_SLOW(of_four_writers_and_four_readers_no_item_is_lost_or_doubled, 60) {
+QUEUE_TEST_SLOW(of_four_writers_and_four_readers_no_item_is_lost_or_doubled, 60) {
     run_writers_and_readers(0, READERS);
 }
 
-TEST_SLOW(neither_is_one_lost_or_doubled_where_there_is_little_room, 60) {
+QUEUE_TEST_SLOW(neither_is_one_lost_or_doubled_where_there_is_little_room, 60) {
     run_writers_and_readers(5, READERS);
 }
 
-TEST_SLOW(nor_where_there_is_room_for_one, 60) {
+QUEUE_TEST_SLOW(nor_where_there_is_room_for_one, 60) {
     run_writers_and_readers(1, 2);
 }
 
@@ -133,7 +135,7 @@ static int work_off(spork_queue *queue, int64_t work_ms) {
 }
 SPORK_TASK(int, work_off, spork_queue *, int64_t);
 
-TEST(join_waits_until_four_workers_are_done_with_ten_items) {
+QUEUE_TEST(join_waits_until_four_workers_are_done_with_ten_items) {
     enum { ITEMS = 10, WORK_MS = 40 };
     spork_queue *queue = new_queue(0);
     spork_process *workers[4];
@@ -162,7 +164,7 @@ TEST(join_waits_until_four_workers_are_done_with_ten_items) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE(task_done_without_an_item_is_an_over_release) {
+QUEUE_TEST_ONCE(task_done_without_an_item_is_an_over_release) {
     spork_queue *queue = new_queue(3);
     int64_t number;
     FAILS(SPORK_EOVERRELEASE, spork_queue_task_done(queue));
@@ -183,7 +185,7 @@ static int get_and_wait(spork_queue *queue, spork_queue *ready, spork_queue *nev
 }
 SPORK_TASK(int, get_and_wait, spork_queue *, spork_queue *, spork_queue *);
 
-TEST(join_tells_when_a_worker_was_killed_with_an_item) {
+QUEUE_TEST(join_tells_when_a_worker_was_killed_with_an_item) {
     needs_a_process_to_kill();
     spork_queue *queue = new_queue(0);
     spork_queue *ready = new_queue(0);
@@ -215,7 +217,7 @@ static int join_and_tell(spork_queue *queue, spork_queue *told) {
 }
 SPORK_TASK(int, join_and_tell, spork_queue *, spork_queue *);
 
-TEST(a_sibling_that_joins_learns_of_it_though_the_parent_looks_elsewhere) {
+QUEUE_TEST(a_sibling_that_joins_learns_of_it_though_the_parent_looks_elsewhere) {
     needs_a_process_to_kill();
     spork_queue *queue = new_queue(0);
     spork_queue *ready = new_queue(0);
@@ -259,7 +261,7 @@ static int hand_on_and_wait(spork_queue *queue, spork_queue *results, spork_queu
 }
 SPORK_TASK(int, hand_on_and_wait, spork_queue *, spork_queue *, spork_queue *);
 
-TEST(another_process_may_say_that_an_item_is_done) {
+QUEUE_TEST(another_process_may_say_that_an_item_is_done) {
     spork_queue *queue = new_queue(0);
     spork_queue *results = new_queue(0);
     spork_queue *end = new_queue(0);
@@ -281,7 +283,7 @@ TEST(another_process_may_say_that_an_item_is_done) {
     spork_queue_free(end);
 }
 
-TEST(an_item_is_done_by_another_even_when_its_getter_has_ended) {
+QUEUE_TEST(an_item_is_done_by_another_even_when_its_getter_has_ended) {
     spork_queue *queue = new_queue(0);
     spork_queue *results = new_queue(0);
     int64_t number;

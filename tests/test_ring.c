@@ -281,8 +281,10 @@ TEST_ONCE_SLOW(a_death_anywhere_while_a_reader_leaves_a_segment_loses_nothing, 6
     expected.first = 65;
     expected.last = 66;
     expected.optional_from = expected.optional_to = 65;
-    die_everywhere(&(struct death){
-        .name = "get, next segment", .work = get_one, .verify = check_queue, .burier_stride = 40});
+    die_everywhere(&(struct death){.name = "get, next segment",
+                                   .work = get_one,
+                                   .verify = check_queue,
+                                   .burier_stride = 40});
     spork_queue_free(queue);
 }
 

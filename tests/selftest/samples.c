@@ -105,15 +105,21 @@ TEST_ONCE(it_leaves_a_child_that_ends_soon) {
     leave_a_child(1, false);
 }
 
-#ifndef _WIN32
-
+/* In its temporary directory; TEMP is what Windows calls it. */
 TEST_ONCE(it_leaves_a_file) {
     char path[1000];
-    snprintf(path, sizeof path, "%s/spork-left", getenv("TMPDIR"));
+    const char *directory = getenv("TMPDIR");
+#ifdef _WIN32
+    directory = getenv("TEMP");
+#endif
+    assert_non_null(directory);
+    snprintf(path, sizeof path, "%s/spork-left", directory);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fclose(file);
 }
+
+#ifndef _WIN32
 
 /* The child must not go on as if it were the test: its failure is an exit code. */
 TEST_ONCE(a_forked_child_fails) {

@@ -300,3 +300,40 @@ bool native_copy(const char *from, const char *to) {
 bool native_rename(const char *from, const char *to) {
     return rename(from, to) == 0;
 }
+
+intptr_t native_open_alone(const char *path) {
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* ---- names ---- */
+
+static void append_line(char *text, size_t size, const char *line) {
+    size_t length = strlen(text);
+    snprintf(text + length, size - length, "%.*s\n", (int)strcspn(line, "\n"), line);
+}
+
+bool native_list_names(const char *part, char *text, size_t size) {
+    char line[512];
+    FILE *sockets = fopen("/proc/net/unix", "r");
+    DIR *memory = opendir("/dev/shm");
+    text[0] = '\0';
+    while (sockets != NULL && fgets(line, sizeof line, sockets) != NULL) {
+        const char *name = strrchr(line, ' ');
+        if (name != NULL && strstr(name, part) != NULL) {
+            append_line(text, size, name + 1);
+        }
+    }
+    for (struct dirent *entry = NULL; memory != NULL && (entry = readdir(memory)) != NULL;) {
+        if (strstr(entry->d_name, part) != NULL) {
+            append_line(text, size, entry->d_name);
+        }
+    }
+    bool good = sockets != NULL;
+    if (sockets != NULL) {
+        fclose(sockets);
+    }
+    if (memory != NULL) {
+        closedir(memory);
+    }
+    return good;
+}

@@ -323,3 +323,17 @@ bool native_rename(const char *from, const char *to) {
     wchar_t target[WIDE_SIZE];
     return MoveFileW(wide(from, source), wide(to, target)) != 0;
 }
+
+intptr_t native_open_alone(const char *path) {
+    wchar_t text[WIDE_SIZE];
+    return (intptr_t)CreateFileW(wide(path, text), GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+}
+
+/* ---- names ---- */
+
+/* Only the undocumented calls of ntdll list them. */
+bool native_list_names(const char *part, char *text, size_t size) {
+    (void)part;
+    snprintf(text, size, "%s", "");
+    return false;
+}
