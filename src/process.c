@@ -252,7 +252,9 @@ bool process_ended(struct spork_process *process) {
     if (process->role != ROLE_CHILD) {
         return process->role == ROLE_PARENT && family_dead(process->slot);
     }
-    if (atomic_load(&family_slot(process->slot)->state) == PROCESS_ENDED) {
+    /* A slot that is another's by now: the object is freed in another thread. */
+    if (!family_is(process->slot) ||
+        atomic_load(&family_slot(process->slot)->state) == PROCESS_ENDED) {
         return true;
     }
     if (process->method != SPORK_METHOD_THREAD && family_dead(process->slot)) {
@@ -408,8 +410,6 @@ int spork_process_free(spork_process *process) {
         family_forget_child(process->slot);
     }
     spork_value_free(&process->decoded); /* of a thread that was never started */
-    free(process->inherit);
-    free(process->call);
-    free(process);
+    process_list_free(process);
     return 0;
 }

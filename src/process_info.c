@@ -9,6 +9,7 @@
 
 static plat_mutex mutex;
 static struct spork_process *children;
+static uint64_t last_order;
 static struct spork_process self_object;
 static struct spork_process parent_object;
 static spork_start_method program_method;
@@ -35,6 +36,7 @@ void process_list_add(struct spork_process *process) {
         at = &(*at)->next;
     }
     process->next = NULL;
+    process->order = ++last_order;
     *at = process;
     plat_mutex_unlock(&mutex);
 }
@@ -50,14 +52,45 @@ void process_list_remove(struct spork_process *process) {
     plat_mutex_unlock(&mutex);
 }
 
-struct spork_process *process_list_at(size_t index) {
+struct spork_process *process_list_pin(uint64_t after) {
     plat_mutex_lock(&mutex);
     struct spork_process *at = children;
-    while (at != NULL && index-- > 0) {
+    while (at != NULL && at->order <= after) {
         at = at->next;
+    }
+    if (at != NULL) {
+        at->pins++;
     }
     plat_mutex_unlock(&mutex);
     return at;
+}
+
+static void free_object(struct spork_process *process) {
+    free(process->inherit);
+    free(process->call);
+    free(process);
+}
+
+uint64_t process_list_unpin(struct spork_process *process) {
+    uint64_t order = process->order;
+    plat_mutex_lock(&mutex);
+    process->pins--;
+    bool last = process->pins == 0 && process->is_freed;
+    plat_mutex_unlock(&mutex);
+    if (last) {
+        free_object(process);
+    }
+    return order;
+}
+
+void process_list_free(struct spork_process *process) {
+    plat_mutex_lock(&mutex);
+    bool pinned = process->pins > 0;
+    process->is_freed = true;
+    plat_mutex_unlock(&mutex);
+    if (!pinned) {
+        free_object(process);
+    }
 }
 
 struct spork_process *process_list_find(slot_reference slot) {

@@ -28,14 +28,22 @@ struct spork_process {
     slot_reference maker;    /* of the task on a thread that made it; 0: made by none */
     struct plat_thread thread;
     plat_mutex mutex;        /* starting, and joining the thread */
+    uint64_t order;             /* of the start, from 1 on */
+    uint32_t pins;
+    bool is_freed;              /* by its owner, while it was pinned */
     struct spork_process *next; /* children of this process, in the order of their start */
 };
 
 /* The children of this process that were started; process_list.c. */
 void process_list_add(struct spork_process *process);
 void process_list_remove(struct spork_process *process);
-/* The child at index; NULL behind the last. */
-struct spork_process *process_list_at(size_t index);
+/* The first child that was started after this one (0: all), kept from being freed until it is
+   unpinned: another thread may join and free it meanwhile. NULL: no more. */
+struct spork_process *process_list_pin(uint64_t after);
+/* What the next pin is to be after. */
+uint64_t process_list_unpin(struct spork_process *process);
+/* Frees the object when nobody has it pinned. */
+void process_list_free(struct spork_process *process);
 /* The child in this slot; NULL when there is none. */
 struct spork_process *process_list_find(slot_reference slot);
 

@@ -136,20 +136,25 @@ int process_start_by_method(struct self *self, struct spork_process *process,
 
 /* ---- the end of a parent ---- */
 
+static bool is_ended_at_exit(const struct spork_process *child) {
+    return child->daemon && child->method != SPORK_METHOD_THREAD;
+}
+
 static void end_daemons(void) {
     enum { PATIENCE_MS = 1000 };
     struct spork_process *child;
-    for (size_t i = 0; (child = process_list_at(i)) != NULL; i++) {
-        if (child->daemon && child->method != SPORK_METHOD_THREAD) {
+    for (uint64_t at = 0; (child = process_list_pin(at)) != NULL;) {
+        if (is_ended_at_exit(child)) {
             spork_process_terminate(child);
         }
+        at = process_list_unpin(child);
     }
-    for (size_t i = 0; (child = process_list_at(i)) != NULL; i++) {
-        if (child->daemon && child->method != SPORK_METHOD_THREAD &&
-            spork_process_join(child, PATIENCE_MS, NULL) != 0) {
+    for (uint64_t at = 0; (child = process_list_pin(at)) != NULL;) {
+        if (is_ended_at_exit(child) && spork_process_join(child, PATIENCE_MS, NULL) != 0) {
             spork_process_kill(child);
             spork_process_join(child, PATIENCE_MS, NULL);
         }
+        at = process_list_unpin(child);
     }
 }
 
@@ -169,12 +174,13 @@ void process_finish(void) {
         return;
     }
     end_daemons();
-    for (size_t i = 0; (child = process_list_at(i)) != NULL; i++) {
+    for (uint64_t at = 0; (child = process_list_pin(at)) != NULL;) {
         bool detached =
             (atomic_load(&family_slot(child->slot)->flags) & PROCESS_DETACHED) != 0;
         if (!child->daemon && !detached && !began_this_thread(child)) {
             spork_process_join(child, SPORK_FOREVER, NULL);
         }
+        at = process_list_unpin(child);
     }
     forkserver_stop();
 }
