@@ -54,13 +54,6 @@ static int choose_method(const spork_process_options *options, spork_start_metho
     return error;
 }
 
-static bool is_daemon(const spork_process_options *options) {
-    if (options->daemon == SPORK_DAEMON_DEFAULT) {
-        return (atomic_load(&family_slot(family_self())->flags) & PROCESS_DAEMON) != 0;
-    }
-    return options->daemon == SPORK_DAEMON_YES;
-}
-
 /* "Process-2:1": the numbers that this process and its ancestors have given. */
 static void name_child(struct spork_process *process, const char *name) {
     struct process_slot *parent = family_slot(family_self());
@@ -166,7 +159,7 @@ int spork_process_new(spork_process **process, spork_call call,
     }
     made->method = method;
     made->maker = process_of_thread() == NULL ? 0 : process_of_thread()->slot;
-    made->daemon = is_daemon(options);
+    made->daemon = options->daemon == SPORK_DAEMON_YES;
     made->force_fork = options->force_fork;
     made->start_timeout_ms =
         options->start_timeout_ms > 0 ? options->start_timeout_ms : DEFAULT_START_MS;

@@ -20,6 +20,8 @@ SPORK_API int spork_guard_enter(int argc, char **argv, int version,
    nothing. argv is copied; a child gets the same one.
    At exit() it joins the children that are not daemons and ends those that are. A task on a
    thread that calls exit() ends the program: it, and those that began it, are not joined.
+   In a child by fork or forkserver whose task returns no exit handlers run: they are those of
+   the process that it was copied from. When a task calls exit(), they do.
    Errors: SPORK_EINVAL (argc and argv do not belong together), SPORK_EVERSION (headers and
    library differ), SPORK_ENOMEM, SPORK_ESYSTEM. */
 static inline SPORK_UNUSED int spork_init(int argc, char **argv) {

@@ -44,16 +44,16 @@ SPORK_API int spork_pipe_close(spork_pipe *end);
 /* Sends a value or size bytes, waiting for room until the time-out (room is about 64
    messages). What was sent survives the sender.
    Errors: SPORK_EPIPE (nobody holds the other end), SPORK_ETIMEDOUT, SPORK_EWOULDBLOCK,
-   SPORK_ESTATE (this end only receives), SPORK_ECLOSED, SPORK_ENOSPACE, SPORK_ENOMEM,
-   SPORK_EINVAL, and what encoding said. Nothing was sent then. */
+   SPORK_ESTATE (this end only receives), SPORK_ECLOSED, SPORK_ESTALE, SPORK_ENOSPACE,
+   SPORK_ENOMEM, SPORK_EINVAL, and what encoding said. Nothing was sent then. */
 SPORK_API int spork_pipe_send(spork_pipe *end, spork_value message, int64_t timeout_ms);
 SPORK_API int spork_pipe_send_bytes(spork_pipe *end, const void *data, size_t size,
                                     int64_t timeout_ms);
 
 /* Receives the next message; *message is to be freed with spork_value_free.
    Errors: SPORK_EEOF (nothing is left, and nobody holds the other end), SPORK_ETIMEDOUT,
-   SPORK_EWOULDBLOCK, SPORK_ESTATE (this end only sends), SPORK_ECLOSED, SPORK_EMALFORMED (it
-   was taken), SPORK_ENOMEM, SPORK_EINVAL. */
+   SPORK_EWOULDBLOCK, SPORK_ESTATE (this end only sends), SPORK_ECLOSED, SPORK_ESTALE,
+   SPORK_EMALFORMED (it was taken), SPORK_ENOMEM, SPORK_EINVAL. */
 SPORK_API int spork_pipe_recv(spork_pipe *end, spork_value *message, int64_t timeout_ms);
 /* Receives into buffer and writes the size to *size. Errors: as above, and SPORK_ETOOSHORT
    (*size is what is needed; the message is kept), SPORK_ETYPE (a value other than bytes; it

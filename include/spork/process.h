@@ -19,7 +19,7 @@ typedef enum spork_start_method {
 
 /* Whether the child is a daemon: ended, not joined, when its parent exits. */
 typedef enum spork_daemon {
-    SPORK_DAEMON_DEFAULT, /* as the process that makes it: no, in the main process */
+    SPORK_DAEMON_DEFAULT, /* no */
     SPORK_DAEMON_NO,
     SPORK_DAEMON_YES
 } spork_daemon;

@@ -12,7 +12,8 @@
    copied as bytes, so it must hold no pointers; the structs of one call may be 512 bytes
    together), and every handle (see SPORK_HANDLES): spork_queue *, spork_pipe * and so on.
    In the child, pointers and handles are borrowed: they end with the task.
-   Result: an integer type or bool (it becomes the exit code), double or spork_value. */
+   Result: an integer type or bool (it becomes the exit code), double or spork_value (which
+   make the exit code 0). */
 #ifndef SPORK_TASK_H
 #define SPORK_TASK_H
 

@@ -74,8 +74,9 @@ SPORK_HANDLES(SPORK_HANDLE_VALUE_)
 #undef SPORK_HANDLE_VALUE_
 
 /* Accessors: they write *out and return 0, or return SPORK_ETYPE, naming both kinds, and
-   leave *out alone. What they hand out by pointer is borrowed from the value. An int is
-   accepted where a float is asked for when it is exact (else SPORK_ERANGE). */
+   leave *out alone (SPORK_EINVAL when out is NULL). What they hand out by pointer is borrowed
+   from the value. An int is accepted where a float is asked for when it is exact (else
+   SPORK_ERANGE). */
 SPORK_API int spork_value_get_bool(const spork_value *value, bool *out);
 SPORK_API int spork_value_get_int(const spork_value *value, int64_t *out);
 SPORK_API int spork_value_get_float(const spork_value *value, double *out);

@@ -1,4 +1,4 @@
-/* The version of these headers; spork_init refuses a library of another one. */
+/* The version of these headers; spork_init refuses a library of another major or minor one. */
 #ifndef SPORK_VERSION_H
 #define SPORK_VERSION_H
 
