@@ -3,14 +3,17 @@
 #ifndef SPORK_H
 #define SPORK_H
 
+#include "spork/barrier.h"
 #include "spork/base.h"
 #include "spork/condition.h"
 #include "spork/error.h"
+#include "spork/event.h"
 #include "spork/guard.h"
 #include "spork/lock.h"
 #include "spork/pipe.h"
 #include "spork/process.h"
 #include "spork/queue.h"
+#include "spork/rwlock.h"
 #include "spork/semaphore.h"
 #include "spork/task.h"
 #include "spork/value.h"

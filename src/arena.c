@@ -112,8 +112,8 @@ void arena_set(arena_word *word, uint64_t value) {
             return;
         }
     }
-    /* The longest transaction is known (a hold moved while its handle's list changes: under
-       40 words); more is a bug that must not damage the family. */
+    /* The longest transaction is known (the making of a barrier whose action has as many
+       handles as can be: under 220 words); more is a bug that must not damage the family. */
     if (noted == ARENA_JOURNAL) {
         fputs("spork: internal error: a transaction is too long\n", stderr);
         plat_exit_now(134);

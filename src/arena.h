@@ -19,7 +19,7 @@ enum {
     ARENA_PROCESSES = 4096,   /* processes of a family at one time */
     ARENA_HANDLES = 1 << 20,  /* objects of a family at one time */
     ARENA_CLASSES = 160,      /* sizes of heap blocks */
-    ARENA_JOURNAL = 160,      /* words of one transaction */
+    ARENA_JOURNAL = 320,      /* words of one transaction */
     ARENA_NAME = 64
 };
 
@@ -72,7 +72,8 @@ enum process_flag {
     PROCESS_DETACHED = 2,
     PROCESS_THREAD = 4,  /* a thread of its parent, which has the same pid */
     PROCESS_HELPER = 8,  /* a forkserver */
-    PROCESS_FORKED = 16  /* made by the host's own fork: nobody joins it */
+    PROCESS_FORKED = 16, /* made by the host's own fork: nobody joins it */
+    PROCESS_LEFT = 32    /* came to its exit handlers: was not killed */
 };
 struct process_slot {
     arena_word state;

@@ -68,6 +68,8 @@ void family_set_state(slot_reference process, enum process_state state);
 
 /* Whether a process has ended, as far as can be told without waiting. */
 bool family_dead(slot_reference process);
+/* Of one that is known to be dead, or this one: whether it ran, and did not end by itself. */
+bool family_killed(slot_reference process);
 /* Whether the thread behind the reference is no more: it left, or its process is dead. */
 bool family_thread_dead(slot_reference thread);
 /* Notices a death: reaps an own child, stores how it ended, puts right what it left, wakes

@@ -282,6 +282,16 @@ bool family_dead(slot_reference process) {
     return dead;
 }
 
+/* A thread's slot never said hello; of the root and of who was forked it is not asked for. */
+bool family_killed(slot_reference process) {
+    const struct process_slot *slot = family_slot(process);
+    uint64_t flags = atomic_load(&slot->flags);
+    bool ran = atomic_load(&slot->hello) != 0 || (flags & PROCESS_FORKED) != 0 ||
+               atomic_load(&slot->depth) == 0;
+    return process != family_self() && ran && (flags & PROCESS_LEFT) == 0 &&
+           atomic_load(&slot->own_code) == 0;
+}
+
 bool family_thread_dead(slot_reference thread) {
     slot_reference process = sleep_thread_process(thread);
     if ((process & STRANGER) != 0) {

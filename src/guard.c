@@ -4,12 +4,16 @@
 
 #include <stdio.h>
 
+#include "barrier.h"
 #include "condition.h"
+#include "event.h"
+#include "forkserver.h"
 #include "forkserver.h"
 #include "lock.h"
 #include "pipe.h"
 #include "process.h"
 #include "queue.h"
+#include "rwlock.h"
 #include "semaphore.h"
 
 static void register_kinds(void) {
@@ -18,6 +22,9 @@ static void register_kinds(void) {
     lock_register();
     condition_register();
     semaphore_register();
+    event_register();
+    barrier_register();
+    rwlock_register();
 }
 
 /* main of a re-executed child has ended, and was never in spork_init. */

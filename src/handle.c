@@ -78,6 +78,9 @@ void handle_drop_record(struct self *self, uint64_t record, slot_reference of) {
     if (owed > 0 && kind->mourn_holder != NULL) {
         kind->mourn_holder(body, owed);
     }
+    if (kind->holder_died != NULL && atomic_load(&hold->process) == of && family_killed(of)) {
+        kind->holder_died(body);
+    }
     table_drop(record);
     arena_commit();
     /* Still under the lock: nobody can take the body apart meanwhile. */

@@ -29,6 +29,8 @@ struct handle_kind {
     void (*mourn_thread)(struct self *self, handle_id id, void *body, slot_reference thread);
     /* A holder goes that owed this much: a part of the transaction in which it goes. */
     void (*mourn_holder)(void *body, uint64_t owed);
+    /* A process that held it was killed: a part of the transaction in which its record goes. */
+    void (*holder_died)(void *body);
     /* Called when who holds it has become fewer, also by death: wakes whom that concerns. */
     void (*holders_changed)(void *body, uint64_t holders);
     /* For who waits for many things: 0 when there is something for him, SPORK_EWOULDBLOCK when
@@ -51,7 +53,7 @@ struct hold {
     arena_word process_next, process_previous;
     arena_word handle_next, handle_previous;
     /* Of a queue: items that its process got (counted without the lock, by it alone) and
-       that it said are done; the difference is what it owes. */
+       that it said are done; the difference is what it owes. Of a rwlock: see rwlock.c. */
     arena_word got, done;
 };
 
@@ -124,6 +126,15 @@ void parcel_open(struct parcel *parcel, struct self *self, slot_reference target
 void parcel_sent(struct parcel *parcel);
 /* The message was not sent: its records go. */
 void parcel_cancel(struct parcel *parcel);
+/* Encodes handles that something else will hold (see handle_keep): notes them, and writes no
+   record, so that what was encoded can be received again and again. */
+enum { KEEPER_MOST = 8 };
+struct keeper {
+    const struct handle *handles[KEEPER_MOST];
+    size_t count;
+    struct codec_handles codec;
+};
+void keeper_open(struct keeper *keeper);
 /* Receives: what the codec calls for each handle it meets. Values own what they get. */
 extern const struct codec_handles handle_receiver;
 

@@ -37,8 +37,7 @@ static int hold_for(struct parcel *parcel, handle_id id, uint64_t *record) {
     return parcel->target == 0 ? keep_record(parcel, *record) : 0;
 }
 
-static int send(void *context, const spork_value *value, uint8_t out[CODEC_HANDLE_SIZE]) {
-    struct parcel *parcel = context;
+static int check_handle(const spork_value *value) {
     const struct handle *handle = value->as.handle;
     int error;
     if (handle == NULL) {
@@ -49,7 +48,14 @@ static int send(void *context, const spork_value *value, uint8_t out[CODEC_HANDL
     if (handle->kind == NULL || handle->kind->kind != value->handle_kind) {
         return error_set(SPORK_EINVAL, "a handle that is to be sent is of another kind");
     }
-    if (handle_enter(handle, handle->kind, &error) == NULL) {
+    return handle_enter(handle, handle->kind, &error) == NULL ? error : 0;
+}
+
+static int send(void *context, const spork_value *value, uint8_t out[CODEC_HANDLE_SIZE]) {
+    struct parcel *parcel = context;
+    const struct handle *handle = value->as.handle;
+    int error = check_handle(value);
+    if (error != 0) {
         return error;
     }
     uint64_t record = 0;
@@ -57,6 +63,26 @@ static int send(void *context, const spork_value *value, uint8_t out[CODEC_HANDL
     memcpy(out, &handle->id, 8);
     memcpy(out + 8, &record, 8);
     return error;
+}
+
+static int note(void *context, const spork_value *value, uint8_t out[CODEC_HANDLE_SIZE]) {
+    struct keeper *keeper = context;
+    const struct handle *handle = value->as.handle;
+    int error = check_handle(value);
+    if (error != 0) {
+        return error;
+    }
+    if (keeper->count == KEEPER_MOST) {
+        return error_set(SPORK_EINVAL, "at most %d handles can be kept", (int)KEEPER_MOST);
+    }
+    keeper->handles[keeper->count++] = handle;
+    memcpy(out, &handle->id, 8);
+    memset(out + 8, 0, 8);
+    return 0;
+}
+
+void keeper_open(struct keeper *keeper) {
+    *keeper = (struct keeper){.codec = {.send = note, .context = keeper}};
 }
 
 /* The record becomes this process's private one. False: it is none any more. */

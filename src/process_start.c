@@ -173,6 +173,7 @@ void process_finish(void) {
     if (family_self() == 0) {
         return;
     }
+    atomic_fetch_or(&family_slot(family_self())->flags, PROCESS_LEFT);
     end_daemons();
     for (uint64_t at = 0; (child = process_list_pin(at)) != NULL;) {
         bool detached =

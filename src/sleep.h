@@ -53,6 +53,10 @@ void sleep_arm_many(struct self *self, struct waiters *const *waiters, size_t co
 /* Ends the arming, slept or not. True: somebody had rung, and counts on this thread: if it
    does not take what it came for, it has to pass the call on with sleep_wake(waiters, 1). */
 bool sleep_disarm(struct self *self);
+/* Whether it is between the two, as an attempt is that comes before a sleep. */
+static inline bool sleep_armed(const struct self *self) {
+    return atomic_load_explicit(&self->slot->watching, memory_order_relaxed) != 0;
+}
 /* Between the two: plat_bell_sleep for this thread. */
 int sleep_now(struct self *self, int64_t deadline, const struct plat_process *const *watched,
               size_t count, size_t *dead);

@@ -15,6 +15,9 @@ int task_find(const char *name, const char *file, const char *types,
    not the only one of its name, file and types), those of encoding. */
 int task_encode(struct self *self, const spork_call *call, slot_reference target, void **data,
                 size_t *size);
+/* The same with handles as the caller sends them. */
+int task_encode_with(const spork_call *call, const struct codec_handles *handles, void **data,
+                     size_t *size);
 /* Runs an encoded call in this process. *result is to be freed. Errors: those of task_find,
    SPORK_EMALFORMED, SPORK_ETYPE ("argument 2 of greet: ..."), those of handles. */
 int task_decode(const void *data, size_t size, const spork_task **task, spork_value *call);

@@ -71,14 +71,12 @@ static spork_value argument(const spork_call *call, size_t index) {
     return value;
 }
 
-int task_encode(struct self *self, const spork_call *call, slot_reference target, void **data,
-                size_t *size) {
+int task_encode_with(const spork_call *call, const struct codec_handles *handles, void **data,
+                     size_t *size) {
     spork_value arguments[SPORK_ARGUMENTS_MAX];
-    struct parcel parcel;
-    parcel_open(&parcel, self, target);
     if (call->task == NULL) {
         const spork_value nothing = spork_list(NULL, 0);
-        return codec_encode(&nothing, &parcel.codec, data, size);
+        return codec_encode(&nothing, handles, data, size);
     }
     if (call->count > SPORK_ARGUMENTS_MAX) {
         return error_set(SPORK_EINVAL, "a call of %s with %zu arguments", call->task->name,
@@ -95,8 +93,15 @@ int task_encode(struct self *self, const spork_call *call, slot_reference target
         spork_str(call->task->name), spork_str(call->task->file),
         spork_str(call->task->types), spork_list(arguments, call->count)};
     const spork_value all = spork_list(parts, sizeof parts / sizeof parts[0]);
-    error = codec_encode(&all, &parcel.codec, data, size);
+    error = codec_encode(&all, handles, data, size);
     return error == 0 ? 0 : error_prefix(error, "the arguments of %s", call->task->name);
+}
+
+int task_encode(struct self *self, const spork_call *call, slot_reference target, void **data,
+                size_t *size) {
+    struct parcel parcel;
+    parcel_open(&parcel, self, target);
+    return task_encode_with(call, &parcel.codec, data, size);
 }
 
 static int find_called(const spork_value *call, const spork_task **task) {
