@@ -3,6 +3,8 @@
 #ifndef SPORK_H
 #define SPORK_H
 
+#include "spork/allocator.h"
+#include "spork/array.h"
 #include "spork/barrier.h"
 #include "spork/base.h"
 #include "spork/condition.h"
@@ -15,6 +17,7 @@
 #include "spork/queue.h"
 #include "spork/rwlock.h"
 #include "spork/semaphore.h"
+#include "spork/shareable_list.h"
 #include "spork/task.h"
 #include "spork/value.h"
 #include "spork/version.h"

@@ -114,7 +114,7 @@ struct handle_slot {
 };
 
 /* In front of each heap block's contents. All words are journalled. */
-enum block_state { BLOCK_FREE, BLOCK_PLAIN, BLOCK_MESSAGE, BLOCK_HOLD };
+enum block_state { BLOCK_FREE, BLOCK_PLAIN, BLOCK_MESSAGE, BLOCK_HOLD, BLOCK_USER };
 struct block {
     arena_word size;   /* of all of it */
     arena_word state;
@@ -122,7 +122,7 @@ struct block {
     arena_word owner;  /* process that it is private to; 0: some object's */
     arena_word next, previous; /* in the owner's list; next also in the free list */
     /* A message, or a hold record in transit: offset of the slot word that shall own it, and
-       the word's position there. */
+       the word's position there. A user's block: what it is known by; see allocator.c. */
     arena_word home, position;
 };
 enum { BLOCK_HEADER = sizeof(struct block) };

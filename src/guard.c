@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 
+#include "array.h"
 #include "barrier.h"
 #include "condition.h"
 #include "event.h"
-#include "forkserver.h"
 #include "forkserver.h"
 #include "lock.h"
 #include "pipe.h"
@@ -15,6 +15,7 @@
 #include "queue.h"
 #include "rwlock.h"
 #include "semaphore.h"
+#include "shareable_list.h"
 
 static void register_kinds(void) {
     queue_register();
@@ -25,6 +26,8 @@ static void register_kinds(void) {
     event_register();
     barrier_register();
     rwlock_register();
+    array_register();
+    shareable_list_register();
 }
 
 /* main of a re-executed child has ended, and was never in spork_init. */

@@ -83,6 +83,11 @@ bool native_limit_descriptors(int more);
 
 /* ---- files ---- */
 
+/* Files of this process and its children cannot become larger than this; where the family's
+   memory counts as one, it is as small if it is not there yet. False where there is no such
+   limit. */
+bool native_limit_files(uint64_t size);
+
 /* Makes a directory of a name that nobody has, into path. */
 bool native_temporary_directory(char *path, size_t size);
 /* Entries of it, without the two dots; -1 when it cannot be read. */

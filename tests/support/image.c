@@ -90,7 +90,7 @@ static const char *look_at_blocks(struct tally *tally) {
         if (size < 128 || size % 64 != 0 || size > top - at) {
             return "a heap block has an impossible size";
         }
-        if (state > BLOCK_HOLD) {
+        if (state > BLOCK_USER) {
             return "a heap block has an impossible state";
         }
         if (state == BLOCK_FREE) {

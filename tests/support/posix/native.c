@@ -257,6 +257,15 @@ bool native_close_all_but_streams(void) {
 
 /* ---- files ---- */
 
+bool native_limit_files(uint64_t size) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        return false;
+    }
+    limit.rlim_cur = (rlim_t)size;
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
 bool native_temporary_directory(char *path, size_t size) {
     const char *folder = getenv("TMPDIR");
     snprintf(path, size, "%s/test-XXXXXX", folder != NULL ? folder : "/tmp");
