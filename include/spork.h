@@ -18,6 +18,7 @@
 #include "spork/rwlock.h"
 #include "spork/semaphore.h"
 #include "spork/shareable_list.h"
+#include "spork/shared_memory.h"
 #include "spork/task.h"
 #include "spork/value.h"
 #include "spork/version.h"

@@ -11,7 +11,7 @@ static _Atomic slot_reference this_process;
 static plat_mutex join_mutex;
 static bool founding; /* from before there is an arena until this process is in it */
 static bool fork_hook_is_set;
-enum { FORK_HOOKS = 4 };
+enum { FORK_HOOKS = 8 };
 static void (*fork_hooks[FORK_HOOKS])(void);
 static int (*may_found)(void);
 

@@ -16,6 +16,7 @@
 #include "rwlock.h"
 #include "semaphore.h"
 #include "shareable_list.h"
+#include "shared_memory.h"
 
 static void register_kinds(void) {
     queue_register();
@@ -28,6 +29,7 @@ static void register_kinds(void) {
     rwlock_register();
     array_register();
     shareable_list_register();
+    shared_memory_register();
 }
 
 /* main of a re-executed child has ended, and was never in spork_init. */

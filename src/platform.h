@@ -295,4 +295,80 @@ int plat_message_pipe_read(struct plat_message_pipe *end, void *data, size_t cap
                            size_t *size);
 void plat_message_pipe_close(struct plat_message_pipe *end);
 
+/* ---- named.c: memory that has a name, for programs that are no family ---- */
+
+/* A name is 1 to PLAT_NAME_MOST bytes out of A-Z a-z 0-9 _ - and dot, not "." or "..". The
+   kinds share one set of names, which is this user's. A name is its maker's: it goes when that
+   process unlinks or closes it, or ends, whatever ends it; what it named stays for who has it
+   open. A persistent one is the system's own (shm_open's, sem_open's). */
+enum { PLAT_NAME_MOST = 200 };
+enum plat_named_kind {
+    PLAT_NAMED_MEMORY = 'm',
+    PLAT_NAMED_LOCK = 'l',
+    PLAT_NAMED_SEMAPHORE = 's'
+};
+struct plat_named {
+    unsigned char *base;
+    size_t size;
+    uint64_t identity[2]; /* another of the same name, before it or after, has another */
+    intptr_t maker;       /* what its maker keeps to keep the name; 0 for others */
+    enum plat_named_kind kind;
+    bool persist;
+};
+/* Takes the name, and reserves zeroed memory that nobody can open before it is published.
+   Errors: SPORK_EEXISTS, SPORK_ENOSPACE, SPORK_ENOMEM, SPORK_ENOTSUP (persist, on Windows),
+   SPORK_ESYSTEM. */
+int plat_named_create(struct plat_named *named, enum plat_named_kind kind, const char *name,
+                      size_t size, bool persist);
+/* What has been written to it is what openers find. Errors: SPORK_EEXISTS, SPORK_ESYSTEM. */
+int plat_named_publish(struct plat_named *named, const char *name);
+/* Errors: SPORK_ENOTFOUND, SPORK_ENOSPACE (no room to map it), SPORK_ESYSTEM (it is another
+   user's, or its maker cannot be seen from here, as in another container). */
+int plat_named_open(struct plat_named *named, enum plat_named_kind kind, const char *name,
+                    bool read_only);
+/* For its maker: takes the name away. Errors: SPORK_ENOTFOUND (a persistent name is gone, or
+   another object's), SPORK_ESYSTEM. */
+int plat_named_unlink(struct plat_named *named, const char *name);
+/* Lets go of the memory, and of the name if it is kept and does not persist. */
+void plat_named_close(struct plat_named *named);
+/* Errors: SPORK_ENOTFOUND, SPORK_ENOTSUP (Windows), SPORK_ESYSTEM. */
+int plat_named_unlink_persistent(enum plat_named_kind kind, const char *name);
+
+/* ---- named_sync.c: locks and semaphores that have a name ---- */
+
+/* A lock between threads of whatever processes; the first PLAT_LOCK_SIZE bytes of a named
+   memory are the backend's for it. The system tells if its holder, a thread, ended. */
+enum { PLAT_LOCK_SIZE = 64 };
+struct plat_lock {
+    void *place;
+    intptr_t native;
+};
+/* Before the memory is published, and after it was opened. Errors: SPORK_ESYSTEM,
+   SPORK_ENOTFOUND (opening; its maker has just gone). */
+int plat_lock_create(struct plat_lock *lock, const struct plat_named *named);
+int plat_lock_open(struct plat_lock *lock, const struct plat_named *named);
+/* Not for a thread that holds it. 0, SPORK_EOWNERDIED (it is the caller's), SPORK_ETIMEDOUT (a
+   deadline that has passed tries once; no detail for these), SPORK_ESYSTEM. */
+int plat_lock_acquire(struct plat_lock *lock, int64_t deadline);
+/* For the thread that holds it. */
+void plat_lock_release(struct plat_lock *lock);
+/* Nobody of this process holds it. */
+void plat_lock_close(struct plat_lock *lock);
+
+struct plat_semaphore {
+    struct plat_named named;
+    intptr_t native;
+};
+/* most: a release above it is refused; INT32_MAX if it persists. Errors: as the memory's. */
+int plat_semaphore_create(struct plat_semaphore *semaphore, const char *name, int32_t value,
+                          int32_t most, bool persist);
+int plat_semaphore_open(struct plat_semaphore *semaphore, const char *name);
+/* 0, SPORK_ETIMEDOUT (as above), SPORK_ESYSTEM. One who is woken and killed before it could
+   take may leave others asleep: call it with deadlines that are not far away. */
+int plat_semaphore_take(struct plat_semaphore *semaphore, int64_t deadline);
+/* All of count or nothing (a persistent one: one by one). Errors: SPORK_EOVERRELEASE. */
+int plat_semaphore_give(struct plat_semaphore *semaphore, int32_t count);
+int32_t plat_semaphore_count(struct plat_semaphore *semaphore);
+void plat_semaphore_close(struct plat_semaphore *semaphore);
+
 #endif

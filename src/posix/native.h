@@ -27,6 +27,17 @@ int memory_fd(void);
 /* Whether the family's memory still is what its descriptor names: a program that closes all
    descriptors closes this one too, and may have opened another file as that number. */
 bool memory_fd_is_open(void);
+/* named.c: keeps others from a name (SPORK_EEXISTS) while what persists is being made. */
+int native_named_claim(intptr_t *claim, const char *name);
+void native_named_disclaim(intptr_t claim);
+/* plat_named_open for what does not persist. */
+int native_named_open_claimed(struct plat_named *named, enum plat_named_kind kind,
+                              const char *name);
+/* Forgets, in a forked child, what its parent has made. */
+void native_named_forked(void);
+/* named_memory.c: makes sure that size bytes of a file can be touched (an errno); maps them. */
+int native_named_reserve(int fd, size_t size);
+int native_named_map(struct plat_named *named, int fd, size_t size, bool read_only);
 /* Runs the hooks that pthread_atfork would have run, after a fork that goes around it. */
 void native_after_raw_fork(void);
 

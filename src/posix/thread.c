@@ -123,5 +123,6 @@ int plat_on_fork(void (*hook)(void)) {
 }
 
 void native_after_raw_fork(void) {
+    native_named_forked();
     forked();
 }

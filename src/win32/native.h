@@ -46,6 +46,16 @@ SECURITY_ATTRIBUTES *native_private(void);
    its handle is gone), SPORK_ESYSTEM. */
 int native_share(intptr_t *copy, struct plat_identity owner, intptr_t native);
 
+/* ---- named_memory.c: what a user's name leads to; see named.c ---- */
+
+enum { NATIVE_NAMED_ENTRY = PLAT_NAME_MOST + 32, NATIVE_NAMED_OBJECT = 64 };
+/* The random name of what belongs to a name: 'm'emory, 'l'ock, 's'emaphore. */
+void native_named_object(wchar_t wide[NATIVE_NAMED_OBJECT], const struct plat_named *named,
+                         char what);
+/* Makes the section and maps it; or maps the one that another process made. */
+int native_named_section(struct plat_named *named, size_t size, HANDLE *section);
+int native_named_map(struct plat_named *named, size_t size, bool read_only);
+
 /* ---- process.c ---- */
 
 /* Opens a process with the right to wait for it, to ask for its times, and what is
