@@ -13,6 +13,11 @@ struct arena *arena;
 static struct plat_memory memory;
 /* Of the transaction under way; only the holder of the family's lock has one. */
 static uint64_t noted;
+/* Large blocks that it gives back: their pages go after the commit. Were they to go before, a
+   death in between would leave a block that is somebody's, without its contents. */
+enum { DISCARDS = 8 };
+static uint64_t to_discard[DISCARDS];
+static size_t discards;
 
 static const uint64_t ARENA_MAGIC = 0x6B726F7073000001u;
 enum {
@@ -140,14 +145,20 @@ void arena_commit(void) {
     atomic_thread_fence(memory_order_seq_cst);
     apply(noted);
     noted = 0;
+    for (size_t i = 0; i < discards; i++) {
+        uint64_t size = atomic_load(&arena_block(to_discard[i])->size);
+        plat_memory_discard(&memory, (size_t)to_discard[i], (size_t)(size - BLOCK_HEADER));
+    }
+    discards = 0;
 }
 
 void arena_abandon(void) {
     noted = 0;
+    discards = 0;
 }
 
 void arena_recover(void) {
-    noted = 0;
+    arena_abandon();
     apply(atomic_load(&arena->journal_count));
 }
 
@@ -243,8 +254,8 @@ void arena_give(uint64_t offset) {
     uint64_t size = arena_get(&block->size);
     uint64_t rounded;
     arena_disown(offset);
-    if (size >= DISCARD_FROM) {
-        plat_memory_discard(&memory, (size_t)offset, (size_t)(size - BLOCK_HEADER));
+    if (size >= DISCARD_FROM && discards < DISCARDS) {
+        to_discard[discards++] = offset;
     }
     unsigned class = class_of(size, &rounded);
     arena_set(&block->state, BLOCK_FREE);

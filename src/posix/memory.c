@@ -12,7 +12,10 @@
 
 #include "native.h"
 
-enum { LEAST = 64 << 20 };
+enum {
+    LEAST = 64 << 20,
+    LARGE = 16 << 20 /* from here on it is worth asking whether there is so much */
+};
 static int family_fd = -1;
 static struct stat family_file;
 
@@ -24,6 +27,66 @@ bool memory_fd_is_open(void) {
     struct stat now;
     return fstat(family_fd, &now) == 0 && now.st_dev == family_file.st_dev &&
            now.st_ino == family_file.st_ino;
+}
+
+static uint64_t limit_in(const char *path) {
+    unsigned long long limit;
+    FILE *file = fopen(path, "re");
+    bool told = file != NULL && fscanf(file, "%llu", &limit) == 1; /* not so for "max" */
+    if (file != NULL) {
+        fclose(file);
+    }
+    return told ? limit : UINT64_MAX;
+}
+
+/* The least limit of this process's control group, of either version, and those above it. */
+static uint64_t group_limit(void) {
+    char line[512];
+    char path[640];
+    uint64_t least = UINT64_MAX;
+    FILE *groups = fopen("/proc/self/cgroup", "re");
+    while (groups != NULL && fgets(line, sizeof line, groups) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        bool first = strstr(line, ":memory:") != NULL;
+        char *group = strchr(line, '/');
+        if (group == NULL || (!first && strncmp(line, "0::", 3) != 0)) {
+            continue;
+        }
+        for (char *end = group + strlen(group); end != NULL; end = strrchr(group, '/')) {
+            *end = '\0';
+            snprintf(path, sizeof path, "/sys/fs/cgroup%s%s/memory.%s", first ? "/memory" : "",
+                     group, first ? "limit_in_bytes" : "max");
+            uint64_t limit = limit_in(path);
+            least = limit < least ? limit : least;
+        }
+    }
+    if (groups != NULL) {
+        fclose(groups);
+    }
+    return least;
+}
+
+/* A memfd has no limit of its own: the kernel would end processes to fill it. */
+bool native_is_room(uint64_t size) {
+    char line[256];
+    unsigned long long kib;
+    uint64_t available = 0;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur) {
+        return false; /* where to write were a signal */
+    }
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "MemAvailable: %llu", &kib) == 1 ||
+            sscanf(line, "SwapFree: %llu", &kib) == 1) {
+            available += (uint64_t)kib * 1024;
+        }
+    }
+    if (file == NULL) {
+        return true;
+    }
+    fclose(file);
+    return size <= available && size <= group_limit();
 }
 
 /* A file-size limit would turn a growing memfd into a signal. */
@@ -101,6 +164,9 @@ int plat_memory_commit(struct plat_memory *memory, size_t offset, size_t size) {
                          "descriptor %d, the family's memory, was closed by another part of "
                          "this program, so it cannot grow",
                          (int)memory->native);
+    }
+    if (size >= LARGE && !native_is_room(size)) {
+        return native_error(SPORK_ENOSPACE, "reserving shared memory", ENOSPC);
     }
     do {
         number = fallocate((int)memory->native, 0, (off_t)from, (off_t)(offset + size - from))

@@ -25,7 +25,7 @@
 
 #include "native.h"
 
-enum { SHORT_NAME = 32, PATH_SIZE = 320, SOCKET_NAME = 108 };
+enum { PATH_SIZE = 320, SOCKET_NAME = 108 };
 static const char shm[] = "/dev/shm";
 static const int64_t patience = 1000000000; /* for one who is about to publish */
 static const int64_t nap = 1000000;
@@ -46,12 +46,19 @@ struct maker {
 static struct maker *makers;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+static int64_t last_fork = INT64_MIN / 2; /* of this process */
+
 static void lock_makers(void) {
     pthread_mutex_lock(&mutex);
 }
 
 static void unlock_makers(void) {
     pthread_mutex_unlock(&mutex);
+}
+
+static void has_forked(void) {
+    last_fork = plat_now_ns();
+    unlock_makers();
 }
 
 /* Takes a descriptor over. With the errno of a failure if that is none. */
@@ -88,7 +95,7 @@ void native_named_forked(void) {
 }
 
 static void watch_forks(void) {
-    pthread_atfork(lock_makers, unlock_makers, native_named_forked);
+    pthread_atfork(lock_makers, has_forked, native_named_forked);
 }
 
 static struct maker *maker_new(void) {
@@ -118,25 +125,9 @@ static void maker_free(struct maker *maker) {
 
 /* ---- names ---- */
 
-/* A long name is told by 128 bits of it; the memory's own name has all of it. */
-static void key_of(char key[SHORT_NAME + 2], const char *name) {
-    if (strlen(name) <= SHORT_NAME) {
-        snprintf(key, SHORT_NAME + 2, "%s", name);
-        return;
-    }
-    uint64_t hash[2] = {14695981039346656037u, 0x9E3779B97F4A7C15u};
-    for (const char *at = name; *at != '\0'; at++) {
-        for (int i = 0; i < 2; i++) {
-            hash[i] = (hash[i] ^ (unsigned char)*at) * 1099511628211u;
-            hash[i] ^= hash[i] >> 29;
-        }
-    }
-    snprintf(key, SHORT_NAME + 2, "~%016" PRIx64 "%016" PRIx64, hash[0], hash[1]);
-}
-
 static void claim_of(char text[SOCKET_NAME], const char *name) {
-    char key[SHORT_NAME + 2];
-    key_of(key, name);
+    char key[NATIVE_KEY_SIZE];
+    native_named_key(key, name);
     snprintf(text, SOCKET_NAME, "spork/%u/%s", (unsigned)geteuid(), key);
 }
 
@@ -184,6 +175,18 @@ static socklen_t address_of(struct sockaddr_un *address, const char *text) {
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
 }
 
+/* A child that this process has just forked has a copy of what was ours when it was forked, and
+   closes that first of all. True: that may be still to come. */
+static bool wait_for_forked(void) {
+    lock_makers();
+    bool recent = plat_now_ns() - last_fork < patience;
+    unlock_makers();
+    if (recent) {
+        plat_sleep_ns(nap);
+    }
+    return recent;
+}
+
 /* *own is a maker's: it is written before anybody can fork. Returns an errno. */
 static int bind_name(struct own *own, const char *text) {
     struct sockaddr_un address;
@@ -195,7 +198,10 @@ static int bind_name(struct own *own, const char *text) {
         return number;
     }
     shutdown(own->fd, SHUT_RDWR); /* it receives nothing */
-    return bind(own->fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
+    do {
+        number = bind(own->fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
+    } while (number == EADDRINUSE && wait_for_forked());
+    return number;
 }
 
 /* Errors: SPORK_ENOTFOUND, without a detail, if nobody has bound it; SPORK_ESYSTEM. */

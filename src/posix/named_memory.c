@@ -2,77 +2,34 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "native.h"
 
-static uint64_t limit_in(const char *path) {
-    unsigned long long limit;
-    FILE *file = fopen(path, "re");
-    bool told = file != NULL && fscanf(file, "%llu", &limit) == 1; /* not so for "max" */
-    if (file != NULL) {
-        fclose(file);
+/* A long name is told by 128 bits of it; the memory's own name has all of it. */
+void native_named_key(char key[NATIVE_KEY_SIZE], const char *name) {
+    enum { SHORT_NAME = NATIVE_KEY_SIZE - 2 };
+    if (strlen(name) <= SHORT_NAME) {
+        snprintf(key, NATIVE_KEY_SIZE, "%s", name);
+        return;
     }
-    return told ? limit : UINT64_MAX;
-}
-
-/* The least limit of this process's control group, of either version, and those above it. */
-static uint64_t group_limit(void) {
-    char line[512];
-    char path[640];
-    uint64_t least = UINT64_MAX;
-    FILE *groups = fopen("/proc/self/cgroup", "re");
-    while (groups != NULL && fgets(line, sizeof line, groups) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        bool first = strstr(line, ":memory:") != NULL;
-        char *group = strchr(line, '/');
-        if (group == NULL || (!first && strncmp(line, "0::", 3) != 0)) {
-            continue;
-        }
-        for (char *end = group + strlen(group); end != NULL; end = strrchr(group, '/')) {
-            *end = '\0';
-            snprintf(path, sizeof path, "/sys/fs/cgroup%s%s/memory.%s", first ? "/memory" : "",
-                     group, first ? "limit_in_bytes" : "max");
-            uint64_t limit = limit_in(path);
-            least = limit < least ? limit : least;
+    uint64_t hash[2] = {14695981039346656037u, 0x9E3779B97F4A7C15u};
+    for (const char *at = name; *at != '\0'; at++) {
+        for (int i = 0; i < 2; i++) {
+            hash[i] = (hash[i] ^ (unsigned char)*at) * 1099511628211u;
+            hash[i] ^= hash[i] >> 29;
         }
     }
-    if (groups != NULL) {
-        fclose(groups);
-    }
-    return least;
-}
-
-/* A memfd has no limit of its own: the kernel would end processes to fill it. */
-static bool is_room(uint64_t size) {
-    char line[256];
-    unsigned long long kib;
-    uint64_t available = 0;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur) {
-        return false; /* where to write were a signal */
-    }
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "MemAvailable: %llu", &kib) == 1 ||
-            sscanf(line, "SwapFree: %llu", &kib) == 1) {
-            available += (uint64_t)kib * 1024;
-        }
-    }
-    if (file == NULL) {
-        return true;
-    }
-    fclose(file);
-    return size <= available && size <= group_limit();
+    snprintf(key, NATIVE_KEY_SIZE, "~%016" PRIx64 "%016" PRIx64, hash[0], hash[1]);
 }
 
 /* In parts, as a signal makes it begin anew. */
 int native_named_reserve(int fd, size_t size) {
     const size_t part = (size_t)64 << 20;
-    if (size > INT64_MAX || !is_room(size)) {
+    if (size > INT64_MAX || !native_is_room(size)) {
         return ENOSPC;
     }
     for (size_t at = 0; at < size;) {

@@ -27,6 +27,8 @@ int memory_fd(void);
 /* Whether the family's memory still is what its descriptor names: a program that closes all
    descriptors closes this one too, and may have opened another file as that number. */
 bool memory_fd_is_open(void);
+/* Whether the system has this much memory left, by all limits of this process. */
+bool native_is_room(uint64_t size);
 /* named.c: keeps others from a name (SPORK_EEXISTS) while what persists is being made. */
 int native_named_claim(intptr_t *claim, const char *name);
 void native_named_disclaim(intptr_t claim);
@@ -35,7 +37,10 @@ int native_named_open_claimed(struct plat_named *named, enum plat_named_kind kin
                               const char *name);
 /* Forgets, in a forked child, what its parent has made. */
 void native_named_forked(void);
-/* named_memory.c: makes sure that size bytes of a file can be touched (an errno); maps them. */
+enum { NATIVE_KEY_SIZE = 34 };
+/* named_memory.c: a name, or what stands for one that is too long for a socket's. */
+void native_named_key(char key[NATIVE_KEY_SIZE], const char *name);
+/* Makes sure that size bytes of a file can be touched (an errno); maps them. */
 int native_named_reserve(int fd, size_t size);
 int native_named_map(struct plat_named *named, int fd, size_t size, bool read_only);
 /* Runs the hooks that pthread_atfork would have run, after a fork that goes around it. */
