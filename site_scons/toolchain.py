@@ -349,8 +349,14 @@ def compilation_database(env, products):
 
 def add_tools(env, targets):
     python = shlex.quote(sys.executable)
+    docs = python + ' ci/check-docs '
+    library = 'build/linux-%s/libspork.a' % env['mode']
+    can_run = 'linux' in _made_for and env['mode'] in ('debug', 'release')
+    docs += '--library ' + library if can_run else '--no-programs'
     _run('check', [python + ' ci/check-structure', python + ' ci/check-listings',
-                   python + ' ci/check-headers'], env)
+                   python + ' ci/check-headers', docs], env)
+    if can_run:
+        Depends(Alias('check'), '#' + library)
     if shutil.which('clang-format'):
         _run('format', 'clang-format -i ' + ' '.join(map(shlex.quote, _c_files())), env)
     else:
