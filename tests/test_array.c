@@ -161,7 +161,7 @@ static int change_items(spork_array *shared) {
 }
 SPORK_TASK(int, change_items, spork_array *);
 
-/* Listing 002:226. */
+/* What 002:226 does by a manager's array. */
 TEST(an_array_that_a_child_has_changed_is_changed_in_its_parent) {
     spork_array *shared = NULL;
     wchar_t text[4];

@@ -133,9 +133,9 @@ static inline T *spork_item_(T *item) {
 
 /* Typed: SPORK_VALUE_NEW(&array, T, options), SPORK_ARRAY_NEW(&array, T, count, options), and
    SPORK_ITEMS(array, T), a T * or NULL. */
-#define SPORK_VALUE_NEW(array, T, options) SPORK_ARRAY_NEW(array, T, 1, options)
-#define SPORK_ARRAY_NEW(array, T, count, options) \
-    spork_array_new(array, SPORK_TYPE(T), sizeof(T), count, options)
+#define SPORK_VALUE_NEW(array, T, ...) SPORK_ARRAY_NEW(array, T, 1, __VA_ARGS__)
+#define SPORK_ARRAY_NEW(array, T, count, ...) \
+    spork_array_new(array, SPORK_TYPE(T), sizeof(T), count, __VA_ARGS__)
 #define SPORK_ITEMS(array, T) ((T *)spork_array_items(array, SPORK_TYPE(T), sizeof(T)))
 /* Copies one item under the lock, to or from *item; item is a T * and nothing else, a void *
    neither. Errors: as spork_array_read, and SPORK_ETYPE (they are of another type). */

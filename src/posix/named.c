@@ -41,9 +41,13 @@ struct own {
 /* What a maker has open: a forked child must not, or the name would live on with it. */
 struct maker {
     struct own claim, locator, memory;
+    char text[SOCKET_NAME]; /* of the claim */
     struct maker *next;
 };
 static struct maker *makers;
+enum { FREED = 16 };
+static char freed[FREED][SOCKET_NAME]; /* the last that were let go, in turn */
+static unsigned frees;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static int64_t last_fork = INT64_MIN / 2; /* of this process */
@@ -104,7 +108,7 @@ static struct maker *maker_new(void) {
     struct maker *maker = malloc(sizeof *maker);
     if (maker != NULL) {
         lock_makers();
-        *maker = (struct maker){{-1, 0, 0}, {-1, 0, 0}, {-1, 0, 0}, makers};
+        *maker = (struct maker){{-1, 0, 0}, {-1, 0, 0}, {-1, 0, 0}, "", makers};
         makers = maker;
         unlock_makers();
     }
@@ -119,6 +123,7 @@ static void maker_free(struct maker *maker) {
     }
     *at = maker->next;
     close_all(maker);
+    memcpy(freed[frees++ % FREED], maker->text, SOCKET_NAME);
     unlock_makers();
     free(maker);
 }
@@ -177,14 +182,16 @@ static socklen_t address_of(struct sockaddr_un *address, const char *text) {
 
 /* A child that this process has just forked has a copy of what was ours when it was forked, and
    closes that first of all. True: that may be still to come. */
-static bool wait_for_forked(void) {
+static bool wait_for_forked(const char *text) {
+    bool was_ours = false;
     lock_makers();
-    bool recent = plat_now_ns() - last_fork < patience;
-    unlock_makers();
-    if (recent) {
-        plat_sleep_ns(nap);
+    for (int i = 0; i < FREED && !was_ours; i++) {
+        was_ours = strcmp(freed[i], text) == 0;
     }
-    return recent;
+    bool waits = was_ours && plat_now_ns() - last_fork < patience;
+    unlock_makers();
+    plat_sleep_ns(waits ? nap : 0);
+    return waits;
 }
 
 /* *own is a maker's: it is written before anybody can fork. Returns an errno. */
@@ -200,7 +207,7 @@ static int bind_name(struct own *own, const char *text) {
     shutdown(own->fd, SHUT_RDWR); /* it receives nothing */
     do {
         number = bind(own->fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
-    } while (number == EADDRINUSE && wait_for_forked());
+    } while (number == EADDRINUSE && wait_for_forked(text));
     return number;
 }
 
@@ -247,9 +254,8 @@ static int make_memory(struct plat_named *named, struct maker *maker, const char
 }
 
 static int claim(struct maker *maker, const char *name) {
-    char text[SOCKET_NAME];
-    claim_of(text, name);
-    int number = bind_name(&maker->claim, text);
+    claim_of(maker->text, name);
+    int number = bind_name(&maker->claim, maker->text);
     if (number == EADDRINUSE || (number == 0 && persists(name))) {
         return taken(name);
     }
