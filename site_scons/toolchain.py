@@ -185,6 +185,20 @@ def _set_up_win64(env):
                LIBS=['bcrypt'])
 
 
+def libuv_environment(env):
+    """For the example with libuv, which polls descriptors only; None: it is left out."""
+    if env['SYSTEM'] != 'linux':
+        return None
+    with_libuv = env.Clone()
+    with_libuv.Append(CPPDEFINES=['_GNU_SOURCE'])  # uv.h takes more than C has
+    try:
+        with_libuv.ParseConfig('pkg-config --cflags --libs libuv 2>/dev/null')
+    except OSError:
+        say('the example with libuv is left out: libuv is not installed (ci/setup installs it)')
+        return None
+    return with_libuv
+
+
 def shared_library(env, objects):
     """Linux: libspork.so, libspork.so.0 and the file; win64: the DLL and its import library."""
     major = env['VERSION'].split('.')[0]

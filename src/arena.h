@@ -146,6 +146,7 @@ struct arena {
     arena_word processes_used;
     arena_word threads_used; /* not journalled: raised by compare and swap */
     arena_word threads_committed;
+    _Atomic uint64_t waits_begun; /* see sleep_number */
     _Alignas(64) _Atomic uint64_t asleep[ARENA_THREADS / 64];
     _Alignas(64) _Atomic uint64_t asleep_many[ARENA_THREADS / 64];
     _Alignas(4096) struct thread_slot threads[ARENA_THREADS];

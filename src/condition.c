@@ -1,13 +1,16 @@
 /* Conditions.
 
    A waiting thread is known by its slot: waits names the condition, and token is the number of
-   its wait, doubled; numbers rise, so that who has waited longest has the smallest. To notify
-   it is to make its token odd, by one compare-and-swap, and to ring it. The notification is
-   the waiter's when it has its lock again and takes the token away.
+   its wait, doubled; numbers rise, so that who has waited longest has the smallest, and no two
+   waits of the family have the same, so that a notification cannot hit another wait. To
+   notify it is to make its token odd, by one compare-and-swap, and to ring it. The
+   notification is the waiter's when it has its lock again and takes the token away.
 
    If a waiter dies: before it was notified, nobody is missing. After that, its burial finds an
-   odd token and notifies another in its place. If who notifies dies between two waiters, the
-   first was notified and the second was not. */
+   odd token, notifies another in its place, and takes the token away; if who buries dies
+   between these two, the next who buries notifies one more, which is better than none. If who
+   notifies dies between two waiters, the first was notified and the second was not; if before
+   it could ring, the waiter sees its token at its slow second look. */
 #include "condition.h"
 
 #include "deadline.h"
@@ -15,7 +18,6 @@
 
 struct condition_body {
     struct kept lock;
-    arena_word next; /* number of the last wait */
     struct waiters waiters;
 };
 
@@ -38,7 +40,8 @@ static uint64_t waiting_token(const struct thread_slot *slot, handle_id id) {
         return 0;
     }
     uint64_t token = atomic_load(&slot->token);
-    return (token & NOTIFIED) == 0 ? token : 0;
+    bool stays = atomic_load(&slot->waits) == id; /* else the token may be another wait's */
+    return stays && (token & NOTIFIED) == 0 ? token : 0;
 }
 
 static bool is_alive(uint32_t index) {
@@ -89,10 +92,10 @@ static void mourn_thread(struct self *self, handle_id id, void *object,
     struct thread_slot *slot = &arena->threads[slot_index(thread)];
     uint64_t token = atomic_load(&slot->token);
     (void)self;
-    /* Once, however many bury it. */
-    if (token != 0 && !sleep_thread_gone(thread) &&
-        atomic_compare_exchange_strong(&slot->token, &token, 0) && (token & NOTIFIED) != 0) {
+    /* Nobody else buries it at the same time. */
+    if ((token & NOTIFIED) != 0 && !sleep_thread_gone(thread)) {
         notify_first(id, &body->waiters);
+        atomic_store(&slot->token, 0);
     }
 }
 
@@ -186,7 +189,7 @@ static int attempt(void *context, struct watch *watch) {
 /* The wait itself, between opening the lock and having it again. */
 static int wait_until(struct self *self, spork_condition *condition, int64_t deadline) {
     struct condition_body *body = body_of(condition);
-    uint64_t token = (atomic_fetch_add(&body->next, 1) + 1) << 1;
+    uint64_t token = sleep_number() << 1;
     sleep_waits(self, condition->handle.id, token);
     uint64_t depth = lock_open_all(condition->lock);
     int error = family_block(self, &body->waiters, attempt, self, deadline);

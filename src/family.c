@@ -174,7 +174,8 @@ static bool take_from_dead(struct self *self) {
    while armed) must not lose that, so it naps; the lock is held for microseconds. */
 static bool wait_for_lock(struct self *self) {
     enum { NAP_NS = 50000 };
-    if (atomic_load_explicit(&self->slot->watching, memory_order_relaxed) != 0) {
+    if (atomic_load_explicit(&self->slot->bell.state, memory_order_relaxed) !=
+        PLAT_BELL_AWAKE) {
         plat_sleep_ns(NAP_NS);
         return false;
     }
@@ -287,21 +288,6 @@ static bool bury_watched(const struct watch *watch) {
     return any;
 }
 
-static int attempt_now(family_attempt *attempt, void *context) {
-    enum { PATIENCE = 200 };
-    int result = SPORK_EWOULDBLOCK;
-    bool again = true;
-    for (int round = 0; again && round < PATIENCE; round++) {
-        struct watch watch = {0};
-        result = attempt(context, &watch);
-        again = result == SPORK_EWOULDBLOCK && (bury_watched(&watch) || watch.brief);
-        if (again) {
-            plat_yield();
-        }
-    }
-    return result;
-}
-
 /* What one wait works with. */
 struct wait {
     struct self *self;
@@ -314,7 +300,23 @@ struct wait {
 
 static int attempt_anew(struct wait *wait) {
     wait->watch.count = 0;
+    wait->watch.brief = false;
     return wait->attempt(wait->context, &wait->watch);
+}
+
+static int attempt_now(struct wait *wait) {
+    enum { PATIENCE = 200 };
+    int result = SPORK_EWOULDBLOCK;
+    bool again = true;
+    for (int round = 0; again && round < PATIENCE; round++) {
+        result = attempt_anew(wait);
+        again = result == SPORK_EWOULDBLOCK &&
+                (bury_watched(&wait->watch) || wait->watch.brief);
+        if (again) {
+            plat_yield();
+        }
+    }
+    return result;
 }
 
 static void arm(const struct wait *wait) {
@@ -360,7 +362,7 @@ static int block(struct wait *wait) {
         return result;
     }
     if (wait->deadline == DEADLINE_NOW) {
-        return attempt_now(wait->attempt, wait->context);
+        return attempt_now(wait);
     }
     int rounds = wait->watch.grows ? 0 : SPINS + YIELDS;
     for (int round = 0; round < rounds; round++) {

@@ -122,11 +122,9 @@ int family_block(struct self *self, struct waiters *waiters, family_attempt *att
 struct places {
     struct waiters *const *waiters;
     size_t count;
-    /* Natives of the host, as processes without an identity: ready is what dead is else. One
-       that ended a sleep is named in *fired, for the next attempt. */
-    const struct plat_process *natives;
+    /* Natives of the host that end a sleep; an attempt may change which. */
+    struct plat_process *natives;
     size_t native_count;
-    size_t *fired;
 };
 /* family_block at many places. */
 int family_block_many(struct self *self, const struct places *places, family_attempt *attempt,

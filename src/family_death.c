@@ -419,6 +419,7 @@ static void mourn(struct self *self, slot_reference process) {
         mourner(process);
     }
     leave_orphans(process);
+    sleep_ring_lookers();
     atomic_store(&slot->buried, 1);
     atomic_compare_exchange_strong(&slot->burier, &burier, 0);
 }

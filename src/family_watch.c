@@ -254,10 +254,8 @@ int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
     if (found == 0) {
         size_t index = 0;
         result = sleep_now(self, deadline, bundle.watches, bundle.count, &index);
-        if (result == SPORK_EPEERDIED && index < foreign) {
-            *places->fired = index;
-        } else if (result == SPORK_EPEERDIED) {
-            found = bundle.processes[index];
+        if (result == SPORK_EPEERDIED) {
+            found = index < foreign ? 0 : bundle.processes[index];
         }
     }
     drop_all(&bundle, foreign);
@@ -271,9 +269,12 @@ int watch_by_doorbell(struct self *self, const struct watch *watch) {
     struct bundle bundle = {0};
     size_t foreign;
     slot_reference found = collect(&bundle, watch, NULL, true, &foreign);
-    int result = found != 0 ? SPORK_EPEERDIED
-                            : plat_doorbell_watch(&self->sleeper, &self->slot->bell,
-                                                  bundle.watches, bundle.count);
+    int result = SPORK_EPEERDIED;
+    if (found == 0) {
+        size_t index = 0;
+        result = plat_doorbell_watch(&self->sleeper, bundle.watches, bundle.count, &index);
+        found = result == SPORK_EPEERDIED ? bundle.processes[index] : 0;
+    }
     drop_all(&bundle, foreign);
     if (found != 0) {
         family_bury(found);

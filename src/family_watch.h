@@ -6,8 +6,8 @@
 #include "family.h"
 
 /* sleep_now until the deadline, or a death among the watched or, when dead is not NULL, the
-   children of this process; *dead is then who died; or until one of places' natives is ready,
-   which goes into *fired. places may be NULL. */
+   children of this process; *dead is then who died; or until one of places' natives is ready.
+   places may be NULL. */
 int watch_sleep(struct self *self, int64_t deadline, const struct watch *watch,
                 const struct places *places, slot_reference *dead);
 

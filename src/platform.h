@@ -225,6 +225,8 @@ void plat_bell_close(struct plat_sleeper *sleeper);
 /* In a forked child: forgets, and closes, what it inherited of this file's state. */
 void plat_bell_forked(void);
 
+/* ---- doorbell.c: what a host's event loop polls ---- */
+
 /* A doorbell: a sleeper for whom the host's own event loop sleeps. *native is what it polls:
    readable or signalled from a ring of the bell, or a death among the watched, on; it stays
    the same until plat_bell_close, to which it belongs. */
@@ -233,12 +235,19 @@ int plat_doorbell_open(struct plat_sleeper *sleeper, struct plat_bell *bell,
 /* The bell is ARMED, or RUNG already: takes the native's signal away, and makes a ring that
    comes from now on a signal. */
 int plat_doorbell_quiet(struct plat_sleeper *sleeper, struct plat_bell *bell);
-/* Whose death is a signal, in place of those of the last call; also one that was dead. */
-int plat_doorbell_watch(struct plat_sleeper *sleeper, struct plat_bell *bell,
-                        const struct plat_process *const *watched, size_t count);
-/* Whether a native of the host is readable, at its end or in error; a HANDLE is signalled
-   (asking may take the signal). Errors: SPORK_EINVAL (it is not open). */
-int plat_native_ready(intptr_t native, bool *ready);
+/* Signals the native, whatever state the bell is in. */
+void plat_doorbell_ring(struct plat_sleeper *sleeper, const struct plat_bell *bell);
+/* Whose death is a signal, in place of those of the last call. Errors: SPORK_EPEERDIED: one is
+   dead, and in *dead; one that died just now may be a signal instead. */
+int plat_doorbell_watch(struct plat_sleeper *sleeper,
+                        const struct plat_process *const *watched, size_t count,
+                        size_t *dead);
+/* Natives of the host may be slept for as processes are, with an identity of zeros: ready is
+   what dead is else. This tells whether one is readable, at its end or in error; a HANDLE is
+   signalled. Asking may take the signal, and so may a sleep that ends for whatever reason: the
+   sleeper has that kept for it, and is told so here, once. Errors: SPORK_EINVAL (it is not
+   open). */
+int plat_native_ready(struct plat_sleeper *sleeper, intptr_t native, bool *ready);
 
 /* ---- mailslot.c: messages through the system's mailslots (can_mailslot) ---- */
 

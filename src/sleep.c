@@ -287,10 +287,14 @@ void sleep_ring(uint32_t index, struct waiters *waiters) {
     ring(index, arena_offset(waiters));
 }
 
-/* Rings all that look at these waiters among many. */
+static bool hits(const struct thread_slot *slot, uint64_t watching) {
+    uint32_t filter = filter_bit(watching);
+    return (atomic_load(&slot->many[filter / 64]) >> (filter % 64) & 1) != 0;
+}
+
+/* Rings all that look at these waiters among many; 0: at whatever. */
 static uint64_t ring_many(uint64_t watching) {
     uint64_t used = atomic_load(&arena->threads_used);
-    uint32_t filter = filter_bit(watching);
     uint64_t rung = 0;
     for (uint32_t word = 0; word * 64 < used; word++) {
         uint64_t bits = atomic_load(&arena->asleep_many[word]);
@@ -298,12 +302,16 @@ static uint64_t ring_many(uint64_t watching) {
             struct thread_slot *slot =
                 &arena->threads[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             bits &= bits - 1;
-            if ((atomic_load(&slot->many[filter / 64]) >> (filter % 64) & 1) != 0) {
+            if (watching == 0 || hits(slot, watching)) {
                 rung += ring_bell(slot);
             }
         }
     }
     return rung;
+}
+
+void sleep_ring_lookers(void) {
+    ring_many(0);
 }
 
 void sleep_ring_made(void) {

@@ -35,6 +35,9 @@ int sleep_make_self(struct self *self);
 void sleep_drop_self(struct self *self);
 /* Rings all of these, of this process: there is a process more to be watched. */
 void sleep_ring_made(void);
+/* Rings all that look at many things, in the whole family: who died may have changed something
+   and not come to wake for it. A doorbell has no slow second look. */
+void sleep_ring_lookers(void);
 /* Wipes a dead thread's slot, but for its process and generation, which its burial ends. */
 void sleep_clear(uint32_t index);
 
@@ -75,6 +78,10 @@ void sleep_call_on(uint64_t waiters);
    which handle's; whoever buries its process puts that right. 0: done. */
 static inline void sleep_busy(struct self *self, uint64_t handle) {
     atomic_store_explicit(&self->slot->busy, handle, memory_order_relaxed);
+}
+/* A number for a wait, higher than all before it, and nobody else's. */
+static inline uint64_t sleep_number(void) {
+    return atomic_fetch_add(&arena->waits_begun, 1) + 1;
 }
 /* While this thread waits at a handle where others count on it, with a token of that kind of
    handle's own: if it dies meanwhile, that kind's mourn_thread is told, as for busy. It may

@@ -56,12 +56,9 @@ struct set {
     size_t count;
     size_t needed;
     size_t ready;             /* at the last look */
-    struct waiters **waiters; /* of things that have some; malloc, with what follows */
-    size_t waiters_count;
-    struct plat_process *natives; /* of the host */
-    size_t *native_things;        /* which thing each of them is */
+    struct waiters **waiters; /* of things that have some */
     size_t native_count;
-    size_t fired; /* the native that ended a sleep; native_count: none */
+    struct places places;
 };
 
 static int wrong(int error, size_t index) {
@@ -91,27 +88,27 @@ static int find_waiters(const spork_waitable *thing, struct waiters **waiters) {
 static int add_thing(struct set *set, size_t index) {
     const spork_waitable *thing = &set->things[index];
     if (thing->kind_ == OF_NATIVE) {
-        bool ready;
-        set->natives[set->native_count].native = thing->as.native_;
-        set->native_things[set->native_count++] = index;
-        return plat_native_ready(thing->as.native_, &ready);
+        /* On Windows it would be this process. */
+        set->native_count++;
+        return thing->as.native_ == PLAT_NO_NATIVE
+                   ? error_set(SPORK_EINVAL, "there is no native to wait for (-1)")
+                   : 0;
     }
-    int error = find_waiters(thing, &set->waiters[set->waiters_count]);
-    set->waiters_count += error == 0;
+    int error = find_waiters(thing, &set->waiters[set->places.count]);
+    set->places.count += error == 0;
     return error;
 }
 
 static void close_set(struct set *set) {
     free(set->waiters);
-    free(set->natives);
-    free(set->native_things);
+    free(set->places.natives);
 }
 
 static int open_set(struct set *set) {
     set->waiters = calloc(set->count + 1, sizeof set->waiters[0]);
-    set->natives = calloc(set->count + 1, sizeof set->natives[0]);
-    set->native_things = calloc(set->count + 1, sizeof set->native_things[0]);
-    if (set->waiters == NULL || set->natives == NULL || set->native_things == NULL) {
+    set->places.waiters = set->waiters;
+    set->places.natives = calloc(set->count + 1, sizeof set->places.natives[0]);
+    if (set->waiters == NULL || set->places.natives == NULL) {
         close_set(set);
         return error_set(SPORK_ENOMEM, "no memory to wait for %zu things", set->count);
     }
@@ -123,17 +120,25 @@ static int open_set(struct set *set) {
             return wrong(error, i);
         }
     }
-    set->fired = set->native_count;
     return 0;
 }
 
 /* 0, SPORK_EWOULDBLOCK, or an error. A native of the host, once it was seen to be ready, stays
    so for this wait: asking may have taken its signal. */
-static int look_at(const struct set *set, spork_waitable *thing, struct watch *watch) {
+static int look_at_native(struct set *set, const spork_waitable *thing) {
     bool ready = thing->ready;
+    int error =
+        ready ? 0 : plat_native_ready(&set->self->sleeper, thing->as.native_, &ready);
+    if (error == 0 && !ready) {
+        set->places.natives[set->places.native_count++].native = thing->as.native_;
+        error = SPORK_EWOULDBLOCK;
+    }
+    return error;
+}
+
+static int look_at(struct set *set, const spork_waitable *thing, struct watch *watch) {
     if (thing->kind_ == OF_NATIVE) {
-        int error = ready ? 0 : plat_native_ready(thing->as.native_, &ready);
-        return error != 0 ? error : ready ? 0 : SPORK_EWOULDBLOCK;
+        return look_at_native(set, thing);
     }
     if (thing->kind_ == OF_PROCESS) {
         return process_ready(thing->as.object_, watch);
@@ -144,10 +149,7 @@ static int look_at(const struct set *set, spork_waitable *thing, struct watch *w
 static int look(void *context, struct watch *watch) {
     struct set *set = context;
     set->ready = 0;
-    if (set->fired < set->native_count) {
-        set->things[set->native_things[set->fired]].ready = true;
-        set->fired = set->native_count;
-    }
+    set->places.native_count = 0; /* only those that are not ready are slept for */
     for (size_t i = 0; i < set->count; i++) {
         int result = look_at(set, &set->things[i], watch);
         if (result != 0 && result != SPORK_EWOULDBLOCK) {
@@ -192,12 +194,7 @@ int spork_wait(spork_waitable *things, size_t count, spork_wait_mode mode, int64
         return error;
     }
     set.needed = mode == SPORK_WAIT_ANY ? 1 : count;
-    const struct places places = {.waiters = set.waiters,
-                                  .count = set.waiters_count,
-                                  .natives = set.natives,
-                                  .native_count = set.native_count,
-                                  .fired = &set.fired};
-    error = family_block_many(set.self, &places, look, &set, deadline);
+    error = family_block_many(set.self, &set.places, look, &set, deadline);
     if (ready != NULL && (error == 0 || error == SPORK_EWOULDBLOCK)) {
         *ready = set.ready;
     }
@@ -223,6 +220,14 @@ static int check_doorbell(const spork_doorbell *doorbell, int *error) {
     return *error;
 }
 
+/* What a look would complain of is told at once. */
+static int try_look(struct set *set) {
+    struct watch watch = {0};
+    set->self = sleep_self();
+    int result = look(set, &watch);
+    return result == SPORK_EWOULDBLOCK ? 0 : result;
+}
+
 static int open_doorbell(spork_doorbell *made) {
     int error = open_set(&made->set);
     if (error != 0) {
@@ -230,6 +235,9 @@ static int open_doorbell(spork_doorbell *made) {
     }
     if (made->set.native_count > 0) {
         error = error_set(SPORK_EINVAL, "a native of the host cannot be in a doorbell");
+    }
+    if (error == 0) {
+        error = try_look(&made->set);
     }
     if (error == 0) {
         error = sleep_make_self(&made->bell);
@@ -302,8 +310,8 @@ int spork_doorbell_native(spork_doorbell *doorbell, intptr_t *native) {
 }
 
 static void ring_myself(struct self *bell) {
-    uint32_t found = atomic_exchange(&bell->slot->bell.state, PLAT_BELL_RUNG);
-    plat_bell_ring(&bell->slot->bell, found);
+    atomic_store(&bell->slot->bell.state, PLAT_BELL_RUNG);
+    plat_doorbell_ring(&bell->sleeper, &bell->slot->bell);
 }
 
 /* Arms the bell and looks once. SPORK_EWOULDBLOCK: nothing is ready, and the bell will tell. */
@@ -312,7 +320,7 @@ static int answer_once(spork_doorbell *doorbell) {
     struct set *set = &doorbell->set;
     struct watch watch = {.grows = true};
     sleep_disarm(bell);
-    sleep_arm_many(bell, set->waiters, set->waiters_count);
+    sleep_arm_many(bell, set->places.waiters, set->places.count);
     int result = plat_doorbell_quiet(&bell->sleeper, &bell->slot->bell);
     if (result == 0) {
         result = look(set, &watch);
@@ -342,7 +350,7 @@ int spork_doorbell_answer(spork_doorbell *doorbell, spork_waitable *things, size
             break;
         }
     }
-    if (result != SPORK_EWOULDBLOCK) {
+    if (result != SPORK_EWOULDBLOCK || atomic_load(&bell->state) == PLAT_BELL_RUNG) {
         ring_myself(&doorbell->bell);
     }
     if (result != 0 && result != SPORK_EWOULDBLOCK && result != SPORK_EPEERDIED) {

@@ -81,6 +81,14 @@ int native_bell_count(void);
    there is no such limit. */
 bool native_limit_descriptors(int more);
 
+/* Something of the host that can be waited for, and that is made ready: an event descriptor,
+   or a HANDLE of an auto-reset event. */
+intptr_t native_signal_new(void);
+void native_signal_set(intptr_t signal);
+void native_signal_free(intptr_t signal);
+/* Whether it is an auto-reset event: told ready once for each time that it was set. */
+bool native_signal_is_consumed(void);
+
 /* ---- files ---- */
 
 /* Files of this process and its children cannot become larger than this; where the family's

@@ -46,4 +46,16 @@ int native_named_map(struct plat_named *named, int fd, size_t size, bool read_on
 /* Runs the hooks that pthread_atfork would have run, after a fork that goes around it. */
 void native_after_raw_fork(void);
 
+/* ---- sleep.c ---- */
+
+/* Natives of a sleeper: 0 is the socket; these are of doorbells, 0 when there is none. */
+enum { NATIVE_DOORBELL = 1, NATIVE_DOORBELL_WATCHES = 2 };
+/* The state of a bell whose sleeper waits at its socket. */
+enum { NATIVE_BELL_SOCKET = PLAT_BELL_OWN };
+/* Opens the sleeper's socket, where it is not open yet; takes away what was sent there. */
+int native_open_bell(struct plat_sleeper *sleeper, const struct plat_bell *bell);
+void native_empty_bell(int fd);
+/* Through any datagram socket of this process. */
+void native_send_to_bell(int fd, const struct plat_bell *bell);
+
 #endif

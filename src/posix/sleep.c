@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -18,13 +17,7 @@
 
 #include "native.h"
 
-enum { BELL_SOCKET = PLAT_BELL_OWN };
 enum { SLOW_LOOK_NS = 50000000 }; /* between looks where the kernel has no pidfds */
-
-/* Natives of a sleeper: 0 is the socket; these are epolls, 0 when there is none. The first is
-   the one that the host polls; in it are the socket and the second, in which are the pidfds,
-   and which is made anew for others. */
-enum { DOORBELL = 1, DOORBELL_WATCHES = 2 };
 
 static char family_key[40];
 static _Atomic int sender = -1; /* for threads that never sleep by socket themselves */
@@ -47,7 +40,7 @@ static int open_socket(void) {
     return fd < 0 ? fd : native_move_up(fd);
 }
 
-static int open_bell(struct plat_sleeper *sleeper, const struct plat_bell *bell) {
+int native_open_bell(struct plat_sleeper *sleeper, const struct plat_bell *bell) {
     struct sockaddr_un address;
     if (sleeper->open) {
         return 0;
@@ -70,7 +63,7 @@ static int open_bell(struct plat_sleeper *sleeper, const struct plat_bell *bell)
 void plat_bell_close(struct plat_sleeper *sleeper) {
     if (sleeper->open) {
         close((int)sleeper->natives[0]);
-        for (int i = DOORBELL; i <= DOORBELL_WATCHES; i++) {
+        for (int i = NATIVE_DOORBELL; i <= NATIVE_DOORBELL_WATCHES; i++) {
             if (sleeper->natives[i] != 0) {
                 close((int)sleeper->natives[i]);
             }
@@ -127,7 +120,7 @@ static size_t fill_polled(struct pollfd *polled, const struct plat_sleeper *slee
     return count + 1;
 }
 
-static void empty(int fd) {
+void native_empty_bell(int fd) {
     char bytes[16];
     while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
     }
@@ -139,8 +132,8 @@ static int poll_bell(struct plat_sleeper *sleeper, struct plat_bell *bell, int64
     bool blind = false;
     size_t all = fill_polled(polled, sleeper, watched, count, &blind);
     uint32_t armed = PLAT_BELL_ARMED;
-    if (!atomic_compare_exchange_strong(&bell->state, &armed, BELL_SOCKET) &&
-        armed != BELL_SOCKET) {
+    if (!atomic_compare_exchange_strong(&bell->state, &armed, NATIVE_BELL_SOCKET) &&
+        armed != NATIVE_BELL_SOCKET) {
         return 0;
     }
     int64_t now = plat_now_ns();
@@ -148,7 +141,7 @@ static int poll_bell(struct plat_sleeper *sleeper, struct plat_bell *bell, int64
     struct timespec left = time_left(slow ? now + SLOW_LOOK_NS : deadline);
     int ready = ppoll(polled, all, !slow && deadline == PLAT_NEVER ? NULL : &left, NULL);
     if (ready > 0 && polled[0].revents != 0) {
-        empty((int)sleeper->natives[0]);
+        native_empty_bell((int)sleeper->natives[0]);
     }
     if (atomic_load(&bell->state) == PLAT_BELL_RUNG) {
         return 0;
@@ -173,7 +166,7 @@ int plat_bell_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell, int64_
         return sleep_by_futex(bell, deadline);
     }
     struct pollfd *polled = count < FEW ? few : calloc(count + 1, sizeof *polled);
-    if (polled == NULL || open_bell(sleeper, bell) != 0) {
+    if (polled == NULL || native_open_bell(sleeper, bell) != 0) {
         /* Without memory or descriptors: look, nap, look. */
         int64_t nap = plat_now_ns() + SLOW_LOOK_NS;
         int result = find_dead(watched, count, dead);
@@ -206,92 +199,20 @@ static int sending_socket(void) {
     return made;
 }
 
+/* A full socket has been rung already; one that is gone belongs to the dead. */
+void native_send_to_bell(int fd, const struct plat_bell *bell) {
+    struct sockaddr_un address;
+    socklen_t size = address_of(bell, &address);
+    sendto(fd, "!", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+}
+
 void plat_bell_ring(struct plat_bell *bell, uint32_t found) {
-    if (found != BELL_SOCKET) {
+    if (found != NATIVE_BELL_SOCKET) {
         syscall(SYS_futex, &bell->state, FUTEX_WAKE, 1, NULL, NULL, 0);
         return;
     }
-    /* A full socket has been rung already; one that is gone belongs to the dead. */
-    struct sockaddr_un address;
-    socklen_t size = address_of(bell, &address);
     int fd = sending_socket();
     if (fd >= 0) {
-        sendto(fd, "!", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+        native_send_to_bell(fd, bell);
     }
-}
-
-/* ---- doorbells ---- */
-
-static int make_epoll(int *made) {
-    int fd = epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0) {
-        return native_error(SPORK_ESYSTEM, "epoll_create1", errno);
-    }
-    *made = native_move_up(fd);
-    return 0;
-}
-
-static int add_to_epoll(int epoll, int fd) {
-    struct epoll_event event = {.events = EPOLLIN};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0 && errno != EEXIST) {
-        return native_error(SPORK_ESYSTEM, "epoll_ctl", errno);
-    }
-    return 0;
-}
-
-int plat_doorbell_open(struct plat_sleeper *sleeper, struct plat_bell *bell,
-                       intptr_t *native) {
-    int epoll = -1;
-    int error = open_bell(sleeper, bell);
-    if (error == 0) {
-        error = make_epoll(&epoll);
-    }
-    if (error != 0) {
-        return error;
-    }
-    sleeper->natives[DOORBELL] = epoll;
-    *native = epoll;
-    return add_to_epoll(epoll, (int)sleeper->natives[0]);
-}
-
-int plat_doorbell_quiet(struct plat_sleeper *sleeper, struct plat_bell *bell) {
-    uint32_t armed = PLAT_BELL_ARMED;
-    empty((int)sleeper->natives[0]);
-    atomic_compare_exchange_strong(&bell->state, &armed, BELL_SOCKET);
-    return 0;
-}
-
-int plat_doorbell_watch(struct plat_sleeper *sleeper, struct plat_bell *bell,
-                        const struct plat_process *const *watched, size_t count) {
-    int watches = -1;
-    (void)bell;
-    int error = make_epoll(&watches);
-    for (size_t i = 0; i < count && error == 0; i++) {
-        error = watched[i]->native == PLAT_NO_NATIVE
-                    ? error_set(SPORK_ENOTSUP, "this kernel has no descriptors for processes")
-                    : add_to_epoll(watches, (int)watched[i]->native);
-    }
-    if (error == 0) {
-        error = add_to_epoll((int)sleeper->natives[DOORBELL], watches);
-    }
-    if (error != 0) {
-        if (watches >= 0) {
-            close(watches);
-        }
-        return error;
-    }
-    if (sleeper->natives[DOORBELL_WATCHES] != 0) {
-        close((int)sleeper->natives[DOORBELL_WATCHES]);
-    }
-    sleeper->natives[DOORBELL_WATCHES] = watches;
-    return 0;
-}
-
-int plat_native_ready(intptr_t native, bool *ready) {
-    struct pollfd polled = {(int)native, POLLIN, 0};
-    if (native < 0 || poll(&polled, 1, 0) < 0 || (polled.revents & POLLNVAL) != 0) {
-        return error_set(SPORK_EINVAL, "descriptor %lld is not open", (long long)native);
-    }
-    *ready = polled.revents != 0;
-    return 0;
 }

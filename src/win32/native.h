@@ -77,4 +77,25 @@ int native_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell, HANDLE ev
 /* The event that this thread's overlapped writes signal; NULL with the detail set. */
 HANDLE native_sleeper_event(struct plat_sleeper *sleeper);
 
+/* What doorbell.c needs of a sleeper. native_doorbell_open: NULL with the detail set. The
+   registered release the doorbell when they die; see plat_doorbell_watch. */
+HANDLE native_doorbell_open(struct plat_sleeper *sleeper, const struct plat_bell *bell);
+HANDLE native_doorbell(struct plat_sleeper *sleeper);
+int native_doorbell_register(struct plat_sleeper *sleeper,
+                             const struct plat_process *const *watched, size_t count,
+                             size_t *dead);
+
+/* ---- doorbell.c ---- */
+
+/* Natives of the host whose signal a sleep has taken, until plat_native_ready tells. */
+struct native_taken {
+    HANDLE *natives; /* malloc */
+    size_t count, capacity;
+};
+/* Forgets all (they have been told by now), with room for so many; false: no memory. */
+bool native_taken_begin(struct native_taken *taken, size_t capacity);
+void native_taken_note(struct native_taken *taken, HANDLE native);
+/* Of a sleeper; NULL: nothing was taken. */
+struct native_taken *native_taken_of(const struct plat_sleeper *sleeper);
+
 #endif

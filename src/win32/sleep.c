@@ -128,6 +128,7 @@ struct own {
     bool is_doorbell;
     struct registered **registered;
     size_t count;
+    struct native_taken taken;
 };
 
 static struct own *own_of(struct plat_sleeper *sleeper) {
@@ -202,10 +203,14 @@ static struct registered *register_process(const struct own *own,
     return fresh;
 }
 
+static bool is_foreign(struct plat_identity identity) {
+    return identity.pid == 0;
+}
+
 /* A native of the host has no identity: it is registered anew for each sleep, as what it was
    told to be says nothing of what it is. */
 static bool same_identity(struct plat_identity left, struct plat_identity right) {
-    return left.pid != 0 && left.pid == right.pid && left.stamp == right.stamp;
+    return !is_foreign(left) && left.pid == right.pid && left.stamp == right.stamp;
 }
 
 static bool make_room(struct own *own, size_t count) {
@@ -259,6 +264,7 @@ void plat_bell_close(struct plat_sleeper *sleeper) {
         }
     }
     free(own->registered);
+    free(own->taken.natives);
     free(own);
     memset(sleeper, 0, sizeof *sleeper);
 }
@@ -284,6 +290,32 @@ static bool rung(struct plat_bell *bell) {
     return atomic_load(&bell->state) == PLAT_BELL_RUNG;
 }
 
+static void note_taken(const struct sleep *sleep, size_t index) {
+    if (sleep->own != NULL && is_foreign(sleep->watched[index]->identity)) {
+        native_taken_note(&sleep->own->taken, (HANDLE)sleep->watched[index]->native);
+    }
+}
+
+/* After this the system's threads take no signal of the host's natives any more. */
+static void unregister_foreign(const struct sleep *sleep) {
+    size_t most = sleep->crowded ? sleep->own->count : 0;
+    for (size_t i = 0; i < most && DIRECT_MAX + i < sleep->count; i++) {
+        struct registered **place = &sleep->own->registered[i];
+        if (*place == NULL || !is_foreign((*place)->identity)) {
+            continue;
+        }
+        if ((*place)->wait != NULL) {
+            UnregisterWaitEx((*place)->wait, INVALID_HANDLE_VALUE);
+            (*place)->wait = NULL;
+        }
+        if (atomic_load(&(*place)->dead)) {
+            note_taken(sleep, DIRECT_MAX + i);
+        }
+        unregister(*place);
+        *place = NULL;
+    }
+}
+
 /* False if the system is out of handles: the sleep must be a doze then. */
 static bool collect(struct sleep *sleep, HANDLE event) {
     struct own *own = sleep->own;
@@ -295,6 +327,9 @@ static bool collect(struct sleep *sleep, HANDLE event) {
         if (own->bell == NULL) {
             return false;
         }
+    }
+    if (!native_taken_begin(&own->taken, sleep->count)) {
+        return false;
     }
     sleep->handles[sleep->fixed++] = own->bell;
     if (event != NULL) {
@@ -325,6 +360,7 @@ static bool find_dead(const struct sleep *sleep, size_t *dead) {
         DWORD result = WaitForMultipleObjects(count, handles, FALSE, 0);
         if (result < WAIT_OBJECT_0 + count) {
             *dead = from + (result - WAIT_OBJECT_0);
+            note_taken(sleep, *dead);
             return true;
         }
     }
@@ -364,6 +400,46 @@ static int doze(const struct sleep *sleep, size_t *dead) {
     return 0;
 }
 
+static int sleep_by_handles(struct sleep *sleep, bool can_wait, size_t *dead) {
+    for (;;) {
+        if (rung(sleep->bell)) {
+            return 0;
+        }
+        if (!can_wait) {
+            return doze(sleep, dead);
+        }
+        /* An earlier sleep may have used up the event of a death. */
+        if (death_was_told(sleep, WAIT_TIMEOUT, dead)) {
+            return SPORK_EPEERDIED;
+        }
+        DWORD result =
+            WaitForMultipleObjects(sleep->fixed + (DWORD)sleep->direct, sleep->handles,
+                                   FALSE, remaining(sleep->deadline));
+        bool told = death_was_told(sleep, result, dead);
+        if (told && *dead < sleep->direct) {
+            note_taken(sleep, *dead);
+        }
+        if (rung(sleep->bell)) {
+            return 0;
+        }
+        if (told) {
+            return SPORK_EPEERDIED;
+        }
+        bool is_death_event =
+            sleep->crowded && result == WAIT_OBJECT_0 + sleep->fixed - 1;
+        if (result < WAIT_OBJECT_0 + sleep->fixed && !is_death_event) {
+            return 0;
+        }
+        if (result == WAIT_FAILED) {
+            can_wait = false;
+        } else if (plat_now_ns() >= sleep->deadline) {
+            /* The pool's threads may be late with a death that came before. */
+            return sleep->crowded && find_dead(sleep, dead) ? SPORK_EPEERDIED
+                                                            : SPORK_ETIMEDOUT;
+        }
+    }
+}
+
 int native_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell, HANDLE event,
                  int64_t deadline, const struct plat_process *const *watched,
                  size_t count, size_t *dead) {
@@ -372,38 +448,9 @@ int native_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell, HANDLE ev
                           .deadline = deadline,
                           .watched = watched,
                           .count = count};
-    bool can_wait = collect(&sleep, event);
-    for (;;) {
-        if (rung(bell)) {
-            return 0;
-        }
-        if (!can_wait) {
-            return doze(&sleep, dead);
-        }
-        /* An earlier sleep may have used up the event of a death. */
-        if (death_was_told(&sleep, WAIT_TIMEOUT, dead)) {
-            return SPORK_EPEERDIED;
-        }
-        DWORD result = WaitForMultipleObjects(sleep.fixed + (DWORD)sleep.direct,
-                                              sleep.handles, FALSE, remaining(deadline));
-        if (rung(bell)) {
-            return 0;
-        }
-        if (death_was_told(&sleep, result, dead)) {
-            return SPORK_EPEERDIED;
-        }
-        bool is_death_event = sleep.crowded && result == WAIT_OBJECT_0 + sleep.fixed - 1;
-        if (result < WAIT_OBJECT_0 + sleep.fixed && !is_death_event) {
-            return 0;
-        }
-        if (result == WAIT_FAILED) {
-            can_wait = false;
-        } else if (plat_now_ns() >= deadline) {
-            /* The pool's threads may be late with a death that came before. */
-            return sleep.crowded && find_dead(&sleep, dead) ? SPORK_EPEERDIED
-                                                            : SPORK_ETIMEDOUT;
-        }
-    }
+    int result = sleep_by_handles(&sleep, collect(&sleep, event), dead);
+    unregister_foreign(&sleep);
+    return result;
 }
 
 int plat_bell_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell,
@@ -412,51 +459,42 @@ int plat_bell_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell,
     return native_sleep(sleeper, bell, NULL, deadline, watched, count, dead);
 }
 
-/* ---- Doorbells ---- */
+/* ---- For doorbells, and natives of the host ---- */
 
-int plat_doorbell_open(struct plat_sleeper *sleeper, struct plat_bell *bell,
-                       intptr_t *native) {
+HANDLE native_doorbell_open(struct plat_sleeper *sleeper, const struct plat_bell *bell) {
     struct own *own = own_of(sleeper);
     if (own == NULL) {
-        return error_set(SPORK_ENOMEM, "no memory for a doorbell");
+        error_set(SPORK_ENOMEM, "no memory for a doorbell");
+        return NULL;
     }
     own->is_doorbell = true;
     own->bell = open_semaphore(bell);
     if (own->bell == NULL) {
-        return native_error(SPORK_ESYSTEM, GetLastError(), "CreateSemaphoreW");
+        native_error(SPORK_ESYSTEM, GetLastError(), "CreateSemaphoreW");
     }
-    *native = (intptr_t)own->bell;
-    return 0;
+    return own->bell;
 }
 
-int plat_doorbell_quiet(struct plat_sleeper *sleeper, struct plat_bell *bell) {
-    (void)bell;
-    WaitForSingleObject(own_of(sleeper)->bell, 0);
-    return 0;
+HANDLE native_doorbell(struct plat_sleeper *sleeper) {
+    return own_of(sleeper)->bell;
 }
 
-int plat_doorbell_watch(struct plat_sleeper *sleeper, struct plat_bell *bell,
-                        const struct plat_process *const *watched, size_t count) {
-    (void)bell;
+int native_doorbell_register(struct plat_sleeper *sleeper,
+                             const struct plat_process *const *watched, size_t count,
+                             size_t *dead) {
     struct own *own = own_of(sleeper);
     if (!register_all(own, watched, count)) {
         return error_set(SPORK_ESYSTEM, "%zu processes cannot be watched", count);
     }
-    /* Of one that was registered before, the signal may have been taken. */
     for (size_t i = 0; i < count; i++) {
         if (atomic_load(&own->registered[i]->dead)) {
-            ReleaseSemaphore(own->bell, 1, NULL);
-            return 0;
+            *dead = i;
+            return SPORK_EPEERDIED;
         }
     }
     return 0;
 }
 
-int plat_native_ready(intptr_t native, bool *ready) {
-    DWORD result = WaitForSingleObject((HANDLE)native, 0);
-    if (result == WAIT_FAILED) {
-        return native_error(SPORK_EINVAL, GetLastError(), "WaitForSingleObject");
-    }
-    *ready = result == WAIT_OBJECT_0 || result == WAIT_ABANDONED;
-    return 0;
+struct native_taken *native_taken_of(const struct plat_sleeper *sleeper) {
+    return sleeper->open ? &((struct own *)sleeper->natives[0])->taken : NULL;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -253,6 +254,22 @@ bool native_close_all_but_streams(void) {
         close(fd);
     }
     return true;
+}
+
+intptr_t native_signal_new(void) {
+    return eventfd(0, EFD_CLOEXEC);
+}
+
+void native_signal_set(intptr_t signal) {
+    eventfd_write((int)signal, 1);
+}
+
+void native_signal_free(intptr_t signal) {
+    close((int)signal);
+}
+
+bool native_signal_is_consumed(void) {
+    return false;
 }
 
 /* ---- files ---- */

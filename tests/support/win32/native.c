@@ -259,6 +259,23 @@ bool native_limit_descriptors(int more) {
     return false;
 }
 
+intptr_t native_signal_new(void) {
+    HANDLE event = CreateEventW(NULL, FALSE, FALSE, NULL);
+    return event != NULL ? (intptr_t)event : -1;
+}
+
+void native_signal_set(intptr_t signal) {
+    SetEvent((HANDLE)signal);
+}
+
+void native_signal_free(intptr_t signal) {
+    CloseHandle((HANDLE)signal);
+}
+
+bool native_signal_is_consumed(void) {
+    return true;
+}
+
 /* ---- files ---- */
 
 bool native_limit_files(uint64_t size) {
