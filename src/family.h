@@ -75,8 +75,8 @@ bool family_thread_dead(slot_reference thread);
 /* Notices a death: reaps an own child, stores how it ended, puts right what it left, wakes
    who waits. Safe to call for the living (nothing happens) and twice. */
 void family_bury(slot_reference process);
-/* Looks for dead among the processes that were at work in the family or are children of this
-   one, and buries them. */
+/* Looks for dead among the processes that were at work in the family, have lost their parent
+   or are children of this one, and buries them. */
 void family_look_for_dead(void);
 /* Ends a process: see plat_process_end. */
 int family_end(slot_reference process, enum plat_end how);

@@ -444,6 +444,18 @@ void family_bury(slot_reference process) {
     }
 }
 
+/* Those whose parent was buried: nobody else may be watching them. */
+static void bury_left_behind(void) {
+    uint64_t used = atomic_load(&arena->processes_used);
+    for (uint32_t i = 1; i < used; i++) {
+        struct process_slot *slot = &arena->processes[i];
+        slot_reference process = slot_reference_of(i, atomic_load(&slot->generation));
+        if (atomic_load(&slot->state) != PROCESS_FREE && atomic_load(&slot->parent) == 0) {
+            family_bury(process);
+        }
+    }
+}
+
 void family_look_for_dead(void) {
     enum { MOST = 256 };
     slot_reference children[MOST];
@@ -453,6 +465,7 @@ void family_look_for_dead(void) {
             family_bury(children[i]);
         }
     }
+    bury_left_behind();
     uint64_t used = atomic_load(&arena->threads_used);
     for (uint32_t i = 0; i < used; i++) {
         struct thread_slot *slot = &arena->threads[i];

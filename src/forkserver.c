@@ -44,15 +44,25 @@ static int start_helper(struct self *self, int64_t deadline) {
     return 0;
 }
 
+static void end_helper(void) {
+    family_end(helper, PLAT_KILL);
+    while (family_is(helper) && atomic_load(&family_slot(helper)->state) != PROCESS_ENDED) {
+        family_bury(helper);
+        plat_sleep_ns(200000);
+    }
+}
+
 static int attempt_answer(void *context, struct watch *watch) {
     struct process_slot *slot = family_slot(helper);
     int64_t *answer = context;
+    /* First: what there is no answer to after its end, it has not done. */
+    bool ended = atomic_load(&slot->state) == PROCESS_ENDED;
     *answer = (int64_t)atomic_load(&slot->answer);
     if (*answer != 0) {
         return 0;
     }
-    if (atomic_load(&slot->state) == PROCESS_ENDED) {
-        return error_set(SPORK_EPEERDIED, "the forkserver was ended");
+    if (ended) {
+        return SPORK_EPEERDIED;
     }
     watch_process(watch, helper);
     return SPORK_EWOULDBLOCK;
@@ -67,7 +77,11 @@ static int ask_helper(struct self *self, const struct launch_request *request,
     int error =
         family_block(self, &slot->changed, attempt_answer, answer, request->deadline);
     if (error == SPORK_EWOULDBLOCK) {
-        return error_set(SPORK_ESTART, "the forkserver did not answer in time");
+        /* Later it would fork for a slot that is another's by then. */
+        end_helper();
+        *answer = (int64_t)atomic_load(&slot->answer);
+        error = *answer != 0 ? 0
+                             : error_set(SPORK_ESTART, "the forkserver did not answer in time");
     }
     return error;
 }
@@ -77,11 +91,17 @@ int forkserver_start_child(struct self *self, const struct launch_request *reque
     struct plat_process process;
     plat_mutex_lock(&mutex);
     atomic_store(&family_slot(request->process)->state, PROCESS_STARTED);
-    int error = start_helper(self, request->deadline);
-    if (error == 0) {
-        error = ask_helper(self, request, &answer);
-    }
+    int error;
+    do {
+        error = start_helper(self, request->deadline);
+        if (error == 0) {
+            error = ask_helper(self, request, &answer);
+        }
+    } while (error == SPORK_EPEERDIED && plat_now_ns() < request->deadline);
     plat_mutex_unlock(&mutex);
+    if (error == SPORK_EPEERDIED) {
+        error = error_set(SPORK_ESTART, "the forkserver was ended again and again");
+    }
     if (error == 0 && answer < 0) {
         error = error_set((int)answer, "the forkserver could not fork");
     }
@@ -99,12 +119,7 @@ int forkserver_start_child(struct self *self, const struct launch_request *reque
 void forkserver_stop(void) {
     plat_mutex_lock(&mutex);
     if (helper != 0) {
-        family_end(helper, PLAT_KILL);
-        while (family_is(helper) &&
-               atomic_load(&family_slot(helper)->state) != PROCESS_ENDED) {
-            family_bury(helper);
-            plat_sleep_ns(200000);
-        }
+        end_helper();
         family_release(helper);
         helper = 0;
     }
@@ -132,17 +147,19 @@ void forkserver_serve(struct self *self) {
                          PLAT_NEVER) != 0) {
             continue;
         }
+        /* Before there is an answer, and with it, perhaps, the next request. */
+        atomic_store(&slot->request, 0);
         bool detached = (atomic_load(&family_slot(process)->flags) & PROCESS_DETACHED) != 0;
-        int error = plat_fork(&child, NULL, 0, true, detached, &in_child);
+        int error = plat_fork(&child, NULL, 0, &slot->answer, detached, &in_child);
         if (error == 0 && in_child) {
             if (family_become(process) != 0) {
                 plat_exit_now(EXIT_FAILURE);
             }
             return;
         }
-        atomic_store(&slot->request, 0);
-        int64_t answer = error != 0 ? error : child.identity.pid;
-        atomic_store(&slot->answer, (uint64_t)answer);
+        if (error != 0) {
+            atomic_store(&slot->answer, (uint64_t)(int64_t)error);
+        }
         sleep_wake(&slot->changed, SLEEP_ALL);
     }
 }

@@ -171,24 +171,28 @@ struct plat_launch {
    Errors: SPORK_EPROGRAM (the file cannot be run; path in the detail), SPORK_EINVAL (an
    argument that cannot be passed, a native that is not open), SPORK_ENOMEM, SPORK_ESYSTEM. */
 int plat_launch(struct plat_process *process, const struct plat_launch *launch);
-/* In a child: ties this process's life to its launcher's as plat_launch promised. A backend
-   whose kernel does that by itself does nothing. */
-int plat_lifeline_hold(bool detached);
 
 /* Forks. *in_child tells which side this is; the child keeps the descriptors that launch
    would have kept (standard streams, inherit, the family's) and loses all others, its life
-   is tied to requester's, and its signal mask is open. With for_parent the child becomes a
-   child of this process's parent (the forkserver's way): *process is then written in the
-   child's stead by the parent, who opens it. Errors: SPORK_ENOTSUP, SPORK_EINVAL (a native
-   that is not open), SPORK_ESYSTEM. */
+   is tied to requester's, and its signal mask is open. With told the child becomes a child of
+   this process's parent (the forkserver's way), who opens it: its id is stored there, in
+   shared memory that held 0, before it runs, and also when this process is killed in between.
+   So who finds 0 there after this process's end knows that there is no child.
+   Errors: SPORK_ENOTSUP, SPORK_EINVAL (a native that is not open), SPORK_ESYSTEM. */
 int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inherit_count,
-              bool for_parent, bool detached, bool *in_child);
+              _Atomic uint64_t *told, bool detached, bool *in_child);
 /* A plain fork for spork_fork: nothing is closed or tied. *pid is 0 in the child. */
 int plat_fork_plain(int64_t *pid);
 /* An own child that plat_fork made for this process through a forkserver: opened by its id,
    before anybody can have reaped it. One that cannot be watched is killed and reaped.
    Errors: SPORK_ESTART (it was gone already), SPORK_ESYSTEM. */
 int plat_process_adopt(struct plat_process *process, int64_t pid);
+
+/* ---- lifeline.c: children end with their parent ---- */
+
+/* In a child: ties this process's life to its launcher's as plat_launch promised. A backend
+   whose kernel does that by itself does nothing. */
+int plat_lifeline_hold(bool detached);
 
 /* ---- sleep.c: the one way to block, and to be woken ---- */
 

@@ -50,7 +50,7 @@ static int start_by_fork(struct spork_process *process) {
         (atomic_load(&family_slot(process->slot)->flags) & PROCESS_DETACHED) != 0;
     slot_reference slot = process->slot;
     atomic_store(&family_slot(slot)->state, PROCESS_STARTED);
-    int error = plat_fork(&child, process->inherit, process->inherit_count, false, detached,
+    int error = plat_fork(&child, process->inherit, process->inherit_count, NULL, detached,
                           &in_child);
     if (error != 0) {
         return error;

@@ -138,6 +138,17 @@ def kill_family(process, mark):
         time.sleep(0.01)
 
 
+def never_born(pid):
+    """Whether it is a process of Wine's that has not got as far as to have its program's name.
+    If its creator is killed just then, it waits for ever for an answer to its first question,
+    a pipe of which it holds both ends; no program will ever run in it."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return re.match(r"wine(64)?(-preloader)?$", file.read().strip()) is not None
+    except OSError:
+        return True
+
+
 def outliving(session, mark):
     """What is still there GRACE_SECONDS after the test's end, as text lines."""
     deadline = time.monotonic() + GRACE_SECONDS
@@ -147,7 +158,7 @@ def outliving(session, mark):
         if not alive:
             return []
         if time.monotonic() > deadline:
-            return [f"{pid} {command_line(pid)}" for pid in alive]
+            return [f"{pid} {command_line(pid)}" for pid in alive if not never_born(pid)]
         time.sleep(pause)
         pause = min(pause * 2, 0.1)
 

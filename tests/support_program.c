@@ -129,6 +129,10 @@ const char *program_errors(struct program *program) {
     return read_again(&program->errors, program->errors_path);
 }
 
+const char *program_output_path(const struct program *program) {
+    return program->output_path;
+}
+
 void program_free(struct program *program) {
     enum { ROUNDS = 1000 };
     int exit_code;

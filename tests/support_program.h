@@ -27,6 +27,8 @@ int64_t program_pid(const struct program *program);
 /* What it has written until now, without carriage returns; valid until the next call. */
 const char *program_output(struct program *program);
 const char *program_errors(struct program *program);
+/* The file that is its standard output, and that of all who inherit it. */
+const char *program_output_path(const struct program *program);
 /* Ends it if it still runs. NULL is fine. */
 void program_free(struct program *program);
 

@@ -1,9 +1,4 @@
-/* Starting programs, forking, and the lifeline.
-
-   The lifeline is a pipe whose writing end its owner alone holds. Each child has a reading
-   end of its own (its own open file description), for which the kernel is asked to send
-   SIGKILL when the pipe's other side goes away: with the owner's last thread, not with the
-   thread that started the child, as PR_SET_PDEATHSIG would. No thread of ours watches it. */
+/* Starting programs, and forking. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -24,87 +19,6 @@
 #include "spork/export.h"
 
 extern char **environ;
-
-/* ---- the lifeline ---- */
-
-static plat_mutex lifeline_mutex;
-static int own_read = -1;  /* what children get; never read */
-static int own_write = -1; /* closed by our death alone */
-static struct stat own_file;
-static int held = -1;      /* our parent's, on which we hang */
-static bool hook_is_set;
-
-/* A program that closes all descriptors has closed these too, and with them ended the
-   children that hung on the pipe. Others may have the numbers now. */
-static void notice_loss(void) {
-    struct stat now;
-    int ends[2] = {own_read, own_write};
-    for (int i = 0; i < 2 && own_write >= 0; i++) {
-        if (fstat(ends[i], &now) != 0 || now.st_dev != own_file.st_dev ||
-            now.st_ino != own_file.st_ino) {
-            own_read = own_write = -1;
-        }
-    }
-}
-
-/* A child that anybody forks must not keep our writing end open. */
-static void drop_own_ends(void) {
-    memset(&lifeline_mutex, 0, sizeof lifeline_mutex);
-    notice_loss();
-    if (own_write >= 0) {
-        close(own_write);
-        close(own_read);
-    }
-    own_read = own_write = -1;
-}
-
-int lifeline_open(int *read_fd) {
-    int ends[2];
-    int error = 0;
-    plat_mutex_lock(&lifeline_mutex);
-    if (!hook_is_set) {
-        hook_is_set = pthread_atfork(NULL, NULL, drop_own_ends) == 0;
-    }
-    notice_loss();
-    if (own_write < 0) {
-        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-            error = native_error(SPORK_ESYSTEM, "pipe2", errno);
-        } else {
-            own_read = native_move_up(ends[0]);
-            own_write = native_move_up(ends[1]);
-            fstat(own_write, &own_file);
-        }
-    }
-    *read_fd = own_read;
-    plat_mutex_unlock(&lifeline_mutex);
-    return error;
-}
-
-int lifeline_held_fd(void) {
-    return held;
-}
-
-/* Opens the pipe anew, so that owner and signal are of this process alone. */
-static int hang_on(int read_fd) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", read_fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return native_error(SPORK_ESYSTEM, "opening the lifeline anew", errno);
-    }
-    close(read_fd);
-    held = native_move_up(fd);
-    if (fcntl(held, F_SETOWN, getpid()) != 0 || fcntl(held, F_SETSIG, SIGKILL) != 0 ||
-        fcntl(held, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
-        return native_error(SPORK_ESYSTEM, "arming the lifeline", errno);
-    }
-    /* The parent may have died before the kernel was asked. */
-    char byte;
-    if (read(held, &byte, 1) == 0) {
-        raise(SIGKILL);
-    }
-    return 0;
-}
 
 /* ---- the numbers of the family's descriptors in a child that is run anew ---- */
 
@@ -127,12 +41,8 @@ int launch_memory_fd(void) {
     return given_memory;
 }
 
-int plat_lifeline_hold(bool detached) {
-    if (detached) {
-        close(given_lifeline);
-        return 0;
-    }
-    return hang_on(given_lifeline);
+int launch_lifeline_fd(void) {
+    return given_lifeline;
 }
 
 /* ---- running a program ---- */
@@ -355,7 +265,7 @@ static void close_others(const intptr_t *inherit, size_t count) {
     unsigned from = 3;
     for (;;) {
         unsigned next = ~0u;
-        int own[2] = {memory_fd_is_open() ? memory_fd() : -1, held};
+        int own[2] = {memory_fd_is_open() ? memory_fd() : -1, lifeline_held_fd()};
         for (int i = 0; i < 2; i++) {
             next = own[i] >= 0 && (unsigned)own[i] >= from && (unsigned)own[i] < next
                        ? (unsigned)own[i]
@@ -402,14 +312,9 @@ static void open_missing_streams(void) {
 
 /* In the child. lifeline: the reading end of who asked for it; -1: none. */
 static void settle_child(const intptr_t *inherit, size_t count, int lifeline) {
-    int old_held = held;
-    held = -1;
     open_missing_streams();
-    if (lifeline >= 0 && hang_on(lifeline) != 0) {
+    if (!lifeline_change(lifeline)) {
         _exit(127);
-    }
-    if (old_held >= 0 && old_held != lifeline) {
-        close(old_held);
     }
     close_others(inherit, count);
     reset_signals();
@@ -417,14 +322,20 @@ static void settle_child(const intptr_t *inherit, size_t count, int lifeline) {
 
 /* fork() with the present process's parent as the child's: what glibc's fork does for a
    process of one thread, with CLONE_PARENT. The thread's id in the C library and its robust
-   list are kept right by the same two addresses that fork gives the kernel. */
-static pid_t fork_sibling(void) {
+   list are kept right by the same two addresses that fork gives the kernel. The kernel also
+   tells the child's id, since no signal comes between the making of a child and that. */
+static pid_t fork_sibling(_Atomic uint64_t *told) {
     pid_t *tid_address = NULL;
     void *robust_list = NULL;
     size_t robust_size = 0;
     prctl(PR_GET_TID_ADDRESS, &tid_address);
     syscall(SYS_get_robust_list, 0, &robust_list, &robust_size);
-    struct clone_args arguments = {.flags = CLONE_PARENT};
+    unsigned char *low = (unsigned char *)told;
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
+        low += sizeof *told - sizeof(pid_t);
+    }
+    struct clone_args arguments = {.flags = CLONE_PARENT | CLONE_PARENT_SETTID,
+                                   .parent_tid = (uint64_t)(uintptr_t)low};
     if (tid_address != NULL) {
         arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
         arguments.child_tid = (uint64_t)(uintptr_t)tid_address;
@@ -434,31 +345,32 @@ static pid_t fork_sibling(void) {
         if (robust_list != NULL) {
             syscall(SYS_set_robust_list, robust_list, robust_size);
         }
-        drop_own_ends();
+        lifeline_forked();
         native_after_raw_fork();
     }
     return pid;
 }
 
 int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inherit_count,
-              bool for_parent, bool detached, bool *in_child) {
+              _Atomic uint64_t *told, bool detached, bool *in_child) {
     int lifeline = -1;
     int error = check_inherited(inherit, inherit_count);
-    if (error == 0 && !for_parent) {
+    if (error == 0 && told == NULL) {
         error = lifeline_open(&lifeline);
     }
     if (error != 0) {
         return error;
     }
-    lifeline = for_parent ? held : fcntl(lifeline, F_DUPFD_CLOEXEC, LOWEST_OWN_FD);
-    if (lifeline < 0 && !for_parent) {
+    lifeline = told != NULL ? lifeline_held_fd()
+                            : fcntl(lifeline, F_DUPFD_CLOEXEC, LOWEST_OWN_FD);
+    if (lifeline < 0 && told == NULL) {
         return native_error(SPORK_ESYSTEM, "the lifeline", errno);
     }
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = for_parent ? fork_sibling() : fork();
+    pid_t pid = told != NULL ? fork_sibling(told) : fork();
     int number = errno;
     if (pid == 0) {
         settle_child(inherit, inherit_count, detached ? -1 : lifeline);
@@ -466,15 +378,14 @@ int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inhe
         return 0;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!for_parent) {
+    if (told == NULL) {
         close(lifeline);
     }
     if (pid < 0) {
         return native_error(SPORK_ESYSTEM, "fork", number);
     }
     *in_child = false;
-    if (for_parent) {
-        *process = (struct plat_process){{pid, 0}, PLAT_NO_NATIVE, false};
+    if (told != NULL) {
         return 0;
     }
     return plat_process_adopt(process, pid);

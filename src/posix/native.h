@@ -21,6 +21,12 @@ int native_error(int error, const char *what, int number);
 int lifeline_open(int *read_fd);
 /* The number that the family's memory has in this child, which was run anew; -1 in others. */
 int launch_memory_fd(void);
+/* In a forked child: the writing end is not its own. */
+void lifeline_forked(void);
+/* In a forked child: it hangs on the pipe of this reading end (-1: none) from now on. */
+bool lifeline_change(int lifeline);
+/* The number that the lifeline has in this child, which was run anew; -1 in others. */
+int launch_lifeline_fd(void);
 /* What a forked child keeps open of this backend. */
 int lifeline_held_fd(void);
 int memory_fd(void);

@@ -462,11 +462,6 @@ int plat_launch(struct plat_process *process, const struct plat_launch *launch) 
     return error;
 }
 
-int plat_lifeline_hold(bool detached) {
-    (void)detached;
-    return 0;
-}
-
 /* ---- What needs fork ---- */
 
 static int no_fork(void) {
@@ -474,11 +469,11 @@ static int no_fork(void) {
 }
 
 int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inherit_count,
-              bool for_parent, bool detached, bool *in_child) {
+              _Atomic uint64_t *told, bool detached, bool *in_child) {
     (void)process;
     (void)inherit;
     (void)inherit_count;
-    (void)for_parent;
+    (void)told;
     (void)detached;
     (void)in_child;
     return no_fork();
