@@ -2,7 +2,7 @@
 #include "arena.h"
 #include "sleep.h"
 #include "support/deaths.h"
-#include "support_children.h"
+#include "support_workers.h"
 
 static spork_queue *new_queue(void) {
     spork_queue *queue = NULL;
@@ -654,15 +654,6 @@ TEST(notifying_never_waits_for_waiters_dead_or_alive) {
 
 /* ---- a storm ---- */
 
-static unsigned next_random(void) {
-    static uint64_t state;
-    if (state == 0) {
-        state = (uint64_t)spork_now_ms() | 1;
-    }
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (unsigned)(state >> 33);
-}
-
 /* The lock's last holder may have died between its change and its notification. */
 static bool go_on(spork_condition *condition, int error) {
     return error == 0 ||
@@ -679,7 +670,11 @@ static bool is_not_empty(void *shelf) {
     return !spork_queue_empty(shelf);
 }
 
-/* Moves things to or from the shelf, where there never are more than ROOM. */
+/* One more than there is room for: what a dead reader had in its hand goes back, and its place
+   may have been taken by then. */
+enum { MOST_THINGS = ROOM + 1 };
+
+/* Moves things to or from the shelf. */
 static int work_at_the_shelf(spork_condition *condition, spork_queue *shelf,
                              spork_queue *progress, bool puts) {
     char byte = 'x';
@@ -694,7 +689,7 @@ static int work_at_the_shelf(spork_condition *condition, spork_queue *shelf,
         } while (!(puts ? is_not_full : is_not_empty)(shelf));
         EXPECT((puts ? spork_queue_put_bytes(shelf, &byte, 1, 0)
                      : spork_queue_get_bytes(shelf, &byte, 1, &size, 0)) == 0);
-        EXPECT(spork_queue_size(shelf) <= ROOM);
+        EXPECT(spork_queue_size(shelf) <= MOST_THINGS);
         EXPECT(spork_condition_notify(condition, 1 + i % 3) == 0);
         EXPECT(spork_condition_release(condition) == 0);
         if (i % 20 == 19) {
@@ -719,25 +714,25 @@ static void see_progress(spork_queue *progress, bool puts) {
 
 TEST_SLOW(killed_producers_and_consumers_leave_a_condition_that_works, 120) {
     enum { WORKERS = 8 };
-    needs_a_process_to_kill();
-    int kills = spork_has_start_method(SPORK_METHOD_FORK) ? 100 : 16;
+    int kills = storm_begin(100, 16);
     spork_condition *condition = new_condition();
     spork_queue *shelf = new_queue();
     spork_queue *progress = new_queue();
     spork_process *workers[WORKERS];
     for (int i = 0; i < WORKERS; i++) {
-        workers[i] = start(work_at_the_shelf_call(condition, shelf, progress, i % 2 == 0));
+        workers[i] =
+            start_worker(work_at_the_shelf_call(condition, shelf, progress, i % 2 == 0));
     }
     int64_t limit = spork_now_ms() + 8000;
     for (int round = 0; round < kills && spork_now_ms() < limit; round++) {
         spork_value value;
-        spork_sleep_ms(next_random() % 8);
-        int victim = (int)(next_random() % WORKERS);
+        spork_sleep_ms(storm_random(8));
+        int victim = storm_random(WORKERS);
         assert_true(spork_process_alive(workers[victim]));
         kill_and_free(workers[victim]);
         /* As a holder who died may not have notified: whoever comes after him does. */
         assert_true(go_on(condition, spork_condition_acquire(condition, PATIENCE_MS)));
-        assert_in_range(spork_queue_size(shelf), 0, ROOM);
+        assert_in_range(spork_queue_size(shelf), 0, MOST_THINGS);
         OK(spork_condition_notify_all(condition));
         OK(spork_condition_release(condition));
         while (spork_queue_get(progress, &value, 0) == 0) {
@@ -745,7 +740,7 @@ TEST_SLOW(killed_producers_and_consumers_leave_a_condition_that_works, 120) {
         see_progress(progress, true);
         see_progress(progress, false);
         workers[victim] =
-            start(work_at_the_shelf_call(condition, shelf, progress, victim % 2 == 0));
+            start_worker(work_at_the_shelf_call(condition, shelf, progress, victim % 2 == 0));
     }
     for (int i = 0; i < WORKERS; i++) {
         assert_true(spork_process_alive(workers[i]));
