@@ -188,9 +188,12 @@ static int attempt_from_dead(void *context, struct watch *watch) {
         !family_thread_dead(found)) {
         return result;
     }
+    slot_reference process = sleep_thread_process(found);
     if (!atomic_compare_exchange_strong(owner, &found, acquire->self->reference)) {
         return SPORK_EWOULDBLOCK;
     }
+    /* Whoever puts right what the lock guards sees what else the dead one left put right. */
+    family_bury(process);
     return error_set(SPORK_EOWNERDIED,
                      "the lock's holder ended without releasing it; it is yours now");
 }
