@@ -184,8 +184,8 @@ int plat_fork(struct plat_process *process, const intptr_t *inherit, size_t inhe
 /* A plain fork for spork_fork: nothing is closed or tied. *pid is 0 in the child. */
 int plat_fork_plain(int64_t *pid);
 /* An own child that plat_fork made for this process through a forkserver: opened by its id,
-   before anybody can have reaped it. One that cannot be watched is killed and reaped.
-   Errors: SPORK_ESTART (it was gone already), SPORK_ESYSTEM. */
+   before anybody can have reaped it, but the system itself: one that is gone is opened as one
+   that is dead. One that cannot be watched is killed and reaped. Errors: SPORK_ESYSTEM. */
 int plat_process_adopt(struct plat_process *process, int64_t pid);
 
 /* ---- lifeline.c: children end with their parent ---- */

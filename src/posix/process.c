@@ -131,6 +131,10 @@ static void end_unwatched(int64_t pid) {
     }
 }
 
+/* Of a child that has ended, and that the system has reaped since the host ignores SIGCHLD:
+   that of a process which began with the system, so of nobody's who has the id later. */
+enum { GONE_STAMP = 2 };
+
 int plat_process_adopt(struct plat_process *process, int64_t pid) {
     int fd = open_pidfd(pid);
     int number = errno;
@@ -148,8 +152,8 @@ int plat_process_adopt(struct plat_process *process, int64_t pid) {
         close(fd);
     }
     if (number == ESRCH) {
-        return native_error(SPORK_ESTART, "the child was gone before it could be watched",
-                            number);
+        *process = (struct plat_process){{pid, GONE_STAMP}, PLAT_NO_NATIVE, true};
+        return 0;
     }
     end_unwatched(pid);
     return native_error(SPORK_ESYSTEM, "the child was ended, as it cannot be watched", number);
