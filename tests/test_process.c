@@ -544,4 +544,38 @@ TEST_ONCE(exit_in_a_task_on_a_thread_does_not_wait_for_who_waits_for_it) {
     leaves_by_a_thread("nested", "the child ended\n");
 }
 
+/* ---- several threads and one child ---- */
+
+static spork_process *shared_child; /* by threads, which have the same memory */
+
+static int join_the_shared_child(int64_t number) {
+    int joined = -1;
+    int asked = -1;
+    while (number % 2 != 0 && spork_process_alive(shared_child)) {
+        spork_sleep_ms(0);
+    }
+    EXPECT(spork_process_join(shared_child, PATIENCE_MS, &joined) == 0);
+    EXPECT(spork_process_exit_code(shared_child, &asked) == 0);
+    EXPECT(joined == 9 && asked == 9 && !spork_process_alive(shared_child));
+    return 0;
+}
+SPORK_TASK(int, join_the_shared_child, int64_t);
+
+TEST_SLOW(threads_that_join_one_child_all_see_the_same_end, 60) {
+    enum { THREADS = 6, ROUNDS = 20 };
+    for (int round = 0; round < ROUNDS; round++) {
+        spork_process *threads[THREADS];
+        shared_child = start(return_code_call(9));
+        for (int i = 0; i < THREADS; i++) {
+            OK(spork_process_start(
+                &threads[i], join_the_shared_child_call(i),
+                &(spork_process_options){.method = SPORK_METHOD_THREAD}));
+        }
+        for (int i = 0; i < THREADS; i++) {
+            finish(threads[i]);
+        }
+        OK(spork_process_free(shared_child));
+    }
+}
+
 TEST_MAIN

@@ -1,5 +1,5 @@
 /* Semaphores: counts, bounds, and who is woken. */
-#include "support_children.h"
+#include "support_workers.h"
 
 static spork_semaphore *semaphore_of(int64_t value, bool bounded) {
     spork_semaphore *semaphore = NULL;
@@ -131,6 +131,54 @@ TEST(never_more_are_inside_than_the_semaphore_lets_in) {
     assert_int_equal(spork_semaphore_count(inside), 0);
     spork_semaphore_free(room);
     spork_semaphore_free(inside);
+}
+
+/* ---- a storm ---- */
+
+enum { TOKENS = 4 };
+static spork_semaphore *storm_semaphore;
+static spork_array *storm_turns;
+static int64_t storm_seen, storm_released;
+
+static int take_turns(spork_semaphore *semaphore, spork_array *turns) {
+    for (;;) {
+        EXPECT(spork_semaphore_acquire(semaphore, PATIENCE_MS) == 0);
+        EXPECT(spork_array_add(turns, 0, 1, NULL) == 0);
+        EXPECT(spork_semaphore_release(semaphore, 1) == 0);
+    }
+}
+SPORK_TASK(int, take_turns, spork_semaphore *, spork_array *);
+
+static spork_call take_turns_with_others(int number) {
+    (void)number;
+    return take_turns_call(storm_semaphore, storm_turns);
+}
+
+/* A semaphore has no owner: what the dead had taken stays taken, and somebody has to give it
+   back when none is left. */
+static bool somebody_took_a_turn(void) {
+    int64_t now = *SPORK_ITEMS(storm_turns, int64_t);
+    bool progress = now != storm_seen;
+    if (!progress && spork_semaphore_count(storm_semaphore) == 0) {
+        OK(spork_semaphore_release(storm_semaphore, 1));
+        storm_released++;
+    }
+    storm_seen = now;
+    return progress;
+}
+
+TEST_SLOW(eight_who_take_turns_go_on_while_others_are_killed, 90) {
+    OK(spork_semaphore_new(&storm_semaphore, &(spork_semaphore_options){.value = TOKENS}));
+    OK(SPORK_VALUE_NEW(&storm_turns, int64_t, &(spork_array_options){.raw = true}));
+    storm_seen = storm_released = 0;
+    int killed = storm(take_turns_with_others, somebody_took_a_turn);
+    int64_t count = spork_semaphore_count(storm_semaphore);
+    assert_in_range(count, 0, TOKENS + storm_released);
+    assert_true(count >= TOKENS + storm_released - killed);
+    OK(spork_semaphore_release(storm_semaphore, 1));
+    OK(spork_semaphore_acquire(storm_semaphore, 0));
+    spork_array_free(storm_turns);
+    spork_semaphore_free(storm_semaphore);
 }
 
 TEST_MAIN
