@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,7 +35,6 @@ static void notice_loss(void) {
 
 /* A child that anybody forks must not keep our writing end open. */
 void lifeline_forked(void) {
-    memset(&lifeline_mutex, 0, sizeof lifeline_mutex);
     notice_loss();
     if (own_write >= 0) {
         close(own_write);
@@ -54,12 +52,17 @@ static void after_fork(void) {
     plat_mutex_unlock(&lifeline_mutex);
 }
 
+static void in_forked_child(void) {
+    lifeline_forked();
+    plat_mutex_unlock(&lifeline_mutex);
+}
+
 int lifeline_open(int *read_fd) {
     int ends[2];
     int error = 0;
     plat_mutex_lock(&lifeline_mutex);
     if (!hook_is_set) {
-        hook_is_set = pthread_atfork(before_fork, after_fork, lifeline_forked) == 0;
+        hook_is_set = pthread_atfork(before_fork, after_fork, in_forked_child) == 0;
     }
     notice_loss();
     if (own_write < 0) {

@@ -25,10 +25,8 @@
 
 #include "native.h"
 
-enum { PATH_SIZE = 320, SOCKET_NAME = 108 };
-static const char shm[] = "/dev/shm";
-static const int64_t patience = 1000000000; /* for one who is about to publish */
-static const int64_t nap = 1000000;
+enum { PATH_SIZE = 320, SOCKET_NAME = 108, FREED = 16 };
+static const int64_t patience = 1000000000, nap = 1000000; /* for one who is about to publish */
 
 /* A descriptor of ours, and of what: a program that closes all descriptors closes these too,
    and may have opened something else as that number. */
@@ -45,7 +43,6 @@ struct maker {
     struct maker *next;
 };
 static struct maker *makers;
-enum { FREED = 16 };
 static char freed[FREED][SOCKET_NAME]; /* the last that were let go, in turn */
 static unsigned frees;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -92,14 +89,18 @@ static void close_all(struct maker *maker) {
 }
 
 void native_named_forked(void) {
-    pthread_mutex_init(&mutex, NULL);
     for (struct maker *maker = makers; maker != NULL; maker = maker->next) {
         close_all(maker);
     }
 }
 
+static void in_forked_child(void) {
+    native_named_forked();
+    unlock_makers();
+}
+
 static void watch_forks(void) {
-    pthread_atfork(lock_makers, has_forked, native_named_forked);
+    pthread_atfork(lock_makers, has_forked, in_forked_child);
 }
 
 static struct maker *maker_new(void) {
@@ -146,7 +147,7 @@ static void file_of(char path[PATH_SIZE], enum plat_named_kind kind, const char 
     const char *prefix = kind == PLAT_NAMED_LOCK        ? "spork-lock."
                          : kind == PLAT_NAMED_SEMAPHORE ? "sem."
                                                         : "";
-    snprintf(path, PATH_SIZE, "%s/%s%s", shm, prefix, name);
+    snprintf(path, PATH_SIZE, "/dev/shm/%s%s", prefix, name);
 }
 
 static bool persists(const char *name) {
@@ -188,10 +189,10 @@ static bool wait_for_forked(const char *text) {
     for (int i = 0; i < FREED && !was_ours; i++) {
         was_ours = strcmp(freed[i], text) == 0;
     }
-    bool waits = was_ours && plat_now_ns() - last_fork < patience;
+    was_ours = was_ours && plat_now_ns() - last_fork < patience;
     unlock_makers();
-    plat_sleep_ns(waits ? nap : 0);
-    return waits;
+    plat_sleep_ns(was_ours ? nap : 0);
+    return was_ours;
 }
 
 /* *own is a maker's: it is written before anybody can fork. Returns an errno. */
@@ -235,9 +236,9 @@ static int make_memory(struct plat_named *named, struct maker *maker, const char
     }
     memory_name(text, named->kind, name, named->identity);
     lock_makers();
-    bool open_now = keep(&maker->memory, named->persist
-                                             ? open(shm, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
-                                             : memfd_create(text, MFD_CLOEXEC));
+    bool open_now = keep(&maker->memory,
+                         named->persist ? open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+                                        : memfd_create(text, MFD_CLOEXEC));
     unlock_makers();
     if (!open_now) {
         return native_error(SPORK_ESYSTEM, "a file for named memory", errno);
