@@ -252,7 +252,7 @@ static int run_returning(const char *unused) {
     NEED(spork_lock_new(&lock, NULL) == 0 && spork_lock_acquire(lock, 0) == 0);
     say("family", arena->key);
     for (int i = 0; i < DAEMONS; i++) {
-        NEED(spork_process_start(&child, serve_call(activities[i], ready, empty, lock),
+        NEED(spork_process_start(&child, serve_call((int)activities[i], ready, empty, lock),
                                  &(spork_process_options){.daemon = SPORK_DAEMON_YES}) ==
              0);
         NEED(spork_semaphore_acquire(ready, PATIENCE_MS) == 0);
