@@ -173,7 +173,7 @@ def target_environment(base, target):
 
 def _set_up_linux(env):
     # An archiver of the compiler's own kind is not needed: there is no LTO.
-    env.Replace(BACKEND='posix', PRIVATE_LIBS='-pthread')
+    env.Replace(BACKEND='posix', PRIVATE_LIBS='-pthread', SOCKET_LIBS=[])
     env.Append(CCFLAGS=['-pthread'], LINKFLAGS=['-pthread'])
 
 
@@ -183,6 +183,7 @@ def _set_up_win64(env):
                 SHCCFLAGS=['$CCFLAGS'])
     env.Append(CPPDEFINES=[('__USE_MINGW_ANSI_STDIO', '1')], LINKFLAGS=['-static-libgcc'],
                LIBS=['bcrypt'])
+    env['SOCKET_LIBS'] = ['ws2_32']  # for examples: the library has no sockets here
 
 
 def libuv_environment(env):

@@ -75,6 +75,9 @@ bool family_thread_dead(slot_reference thread);
 /* Notices a death: reaps an own child, stores how it ended, puts right what it left, wakes
    who waits. Safe to call for the living (nothing happens) and twice. */
 void family_bury(slot_reference process);
+/* How many children of this process have been noticed to have ended, with all that they left
+   put right: a change tells who has many to look again. */
+uint64_t family_ended_children(void);
 /* Looks for dead among the processes that were at work in the family, have lost their parent
    or are children of this one, and buries them. */
 void family_look_for_dead(void);

@@ -14,6 +14,11 @@ static family_thread_mourner *thread_mourner;
 /* In this process, held while a child's slot is told its end or is let go: who has looked at
    it and then acts would otherwise act on the next process of that slot. */
 static plat_mutex grave_mutex;
+static _Atomic uint64_t ended_children;
+
+uint64_t family_ended_children(void) {
+    return atomic_load_explicit(&ended_children, memory_order_relaxed);
+}
 
 void graves_forked(void) {
     memset(&grave_mutex, 0, sizeof grave_mutex);
@@ -376,12 +381,14 @@ static void close_grave(slot_reference process) {
     slot_reference parent = atomic_load(&slot->parent);
     bool forked = (atomic_load(&slot->flags) & PROCESS_FORKED) != 0;
     if (parent == family_self() && !forked) {
-        watch_remove_child(process);
         plat_mutex_lock(&grave_mutex);
         if (family_is(process)) {
             family_set_state(process, PROCESS_ENDED);
         }
+        atomic_fetch_add(&ended_children, 1);
         plat_mutex_unlock(&grave_mutex);
+        /* Not before: a thread that sleeps has it among its children until it can see that. */
+        watch_remove_child(process);
         return;
     }
     sleep_wake(&slot->changed, SLEEP_ALL);

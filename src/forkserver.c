@@ -113,7 +113,9 @@ int forkserver_start_child(struct self *self, const struct launch_request *reque
         return error;
     }
     family_started(request->process, &process);
-    return launch_await_hello(self, request->process, request->deadline);
+    return request->unawaited
+               ? 0
+               : launch_await_hello(self, request->process, request->deadline);
 }
 
 void forkserver_stop(void) {

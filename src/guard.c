@@ -1,4 +1,4 @@
-/* Rank 10: spork_init, where main turns into a child, and where the library's parts are put
+/* Rank 12: spork_init, where main turns into a child, and where the library's parts are put
    together: it alone knows every kind of handle. */
 #include "spork/guard.h"
 
@@ -11,6 +11,7 @@
 #include "forkserver.h"
 #include "lock.h"
 #include "pipe.h"
+#include "pool.h"
 #include "process.h"
 #include "queue.h"
 #include "rwlock.h"
@@ -30,6 +31,7 @@ static void register_kinds(void) {
     array_register();
     shareable_list_register();
     shared_memory_register();
+    pool_register();
 }
 
 /* main of a re-executed child has ended, and was never in spork_init. */

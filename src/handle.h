@@ -103,6 +103,12 @@ void handle_drop_kept(struct self *self, struct kept *kept);
    kept. Errors: SPORK_ESTALE, SPORK_ENOMEM, SPORK_ENOSPACE. */
 int handle_open_kept(const struct kept *kept, struct handle **handle);
 
+/* Has a process of this family, one that does not run yet, hold the object; and this process's
+   object of an id that it holds so, to be released. Errors: SPORK_ESTALE, SPORK_ENOMEM,
+   SPORK_ENOSPACE. */
+int handle_hold_for(struct self *self, const struct handle *handle, slot_reference process);
+int handle_open_held(struct self *self, handle_id id, struct handle **handle);
+
 /* How many holders there are, in transit included. */
 uint64_t handle_holders(handle_id id);
 /* Adds them to those whose death ends a wait. */

@@ -18,6 +18,28 @@ static int keep_record(struct parcel *parcel, uint64_t record) {
     return 0;
 }
 
+int handle_hold_for(struct self *self, const struct handle *handle, slot_reference process) {
+    uint64_t ignored;
+    int error = 0;
+    family_lock(self);
+    if (!table_alive(handle->id)) {
+        error = error_set(SPORK_ESTALE, "the %s is gone: nobody held it any more",
+                          handle->kind->name);
+    } else if (table_find_hold(handle->id, process) == 0) {
+        error = table_hold(handle->id, process, &ignored);
+    }
+    if (error != 0) {
+        family_unlock(self);
+        return error;
+    }
+    family_commit(self);
+    return 0;
+}
+
+int handle_open_held(struct self *self, handle_id id, struct handle **handle) {
+    return handle_open(self, id, 0, handle);
+}
+
 static int hold_for(struct parcel *parcel, handle_id id, uint64_t *record) {
     int error = 0;
     family_lock(parcel->self);

@@ -154,6 +154,17 @@ int launch_await_hello(struct self *self, slot_reference process, int64_t deadli
     return explain_death(slot);
 }
 
+int launch_look_for_hello(slot_reference process) {
+    struct watch watch = {0};
+    struct hello hello = {process};
+    int result = attempt_hello(&hello, &watch);
+    if (result == 0 || result == SPORK_EWOULDBLOCK) {
+        return result;
+    }
+    put_away(process);
+    return explain_death(family_slot(process));
+}
+
 /* The file must be the one that this process runs, or the child would be another program. */
 static int check_program(void) {
     uint64_t stamp;
@@ -198,7 +209,9 @@ int launch_program_anew(struct self *self, const struct launch_request *request)
         return error;
     }
     family_started(request->process, &process);
-    return launch_await_hello(self, request->process, request->deadline);
+    return request->unawaited
+               ? 0
+               : launch_await_hello(self, request->process, request->deadline);
 }
 
 /* ---- the child's side ---- */

@@ -30,6 +30,7 @@ struct launch_request {
     const intptr_t *inherit;
     size_t inherit_count;
     bool detached;
+    bool unawaited; /* return when the child runs; who asks for this awaits its hello */
 };
 /* Runs this program anew for the slot, and waits for the child's hello. On failure the child
    is dead and buried. Errors: those of spork_process_launch. */
@@ -37,6 +38,8 @@ int launch_program_anew(struct self *self, const struct launch_request *request)
 /* Waits until a child in the slot has said hello, or turns its refusal, its death or its
    silence into an error. */
 int launch_await_hello(struct self *self, slot_reference process, int64_t deadline);
+/* The same without waiting: SPORK_EWOULDBLOCK when it has not said anything yet. */
+int launch_look_for_hello(slot_reference process);
 
 /* ---- the child's side ---- */
 

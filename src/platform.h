@@ -188,6 +188,26 @@ int plat_fork_plain(int64_t *pid);
    that is dead. One that cannot be watched is killed and reaped. Errors: SPORK_ESYSTEM. */
 int plat_process_adopt(struct plat_process *process, int64_t pid);
 
+/* ---- terminal.c: where people look ---- */
+
+/* The columns of the terminal (a console, on Windows) that the standard error is, 80 where the
+   system does not know; 0: it is none. */
+int plat_terminal_columns(void);
+/* One line for it: text in UTF-8, narrower than the terminal, of which a part may be coloured.
+   What stands from coloured_from on is ASCII. */
+enum { PLAT_LINE_MOST = 4096 }; /* bytes */
+struct plat_terminal_line {
+    const char *text;
+    size_t size;
+    size_t coloured_from;
+    size_t coloured_size; /* 0: nothing is */
+    bool ends;            /* the cursor goes on to the next line */
+};
+/* Draws it over the line in which the cursor stands. Modes, code page and colours of the
+   terminal are others' too: they stay as they are, at every moment. Who draws has nobody to
+   tell that it failed. */
+void plat_terminal_draw(const struct plat_terminal_line *line);
+
 /* ---- lifeline.c: children end with their parent ---- */
 
 /* In a child: ties this process's life to its launcher's as plat_launch promised. A backend

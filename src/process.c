@@ -230,6 +230,23 @@ int spork_process_start(spork_process **process, spork_call call,
     return 0;
 }
 
+int process_launch_only(struct spork_process *process) {
+    process->unawaited = true;
+    return spork_process_launch(process);
+}
+
+int process_hello(struct self *self, struct spork_process *process, int64_t deadline) {
+    int result = launch_look_for_hello(process->slot);
+    if (result == SPORK_EWOULDBLOCK && deadline != DEADLINE_NOW) {
+        result = launch_await_hello(self, process->slot, deadline);
+    }
+    return result;
+}
+
+slot_reference process_slot_of(const struct spork_process *process) {
+    return process->slot;
+}
+
 /* ---- joining ---- */
 
 static void join_thread(struct spork_process *process) {

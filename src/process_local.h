@@ -3,7 +3,7 @@
 #define SRC_PROCESS_LOCAL_H
 
 #include "launch.h"
-#include "spork/process.h"
+#include "process.h"
 
 enum process_role { ROLE_CHILD, ROLE_SELF, ROLE_PARENT };
 
@@ -14,6 +14,7 @@ struct spork_process {
     bool started;            /* its launch succeeded */
     bool failed;             /* its launch failed: it may only be freed */
     bool force_fork;
+    bool unawaited;          /* its hello is awaited by who launches it: process_launch_only */
     bool joined_thread;
     int64_t start_timeout_ms;
     intptr_t *inherit;       /* malloc */
@@ -55,12 +56,6 @@ struct spork_process *process_of_thread(void);
 
 /* SPORK_ETHREADS while this process has more threads than one, unless forced. */
 int process_may_fork(bool force);
-
-/* What SPORK_METHOD_DEFAULT stands for. Errors: SPORK_EINVAL (SPORK_START_METHOD names no
-   method; *method is untouched). */
-int process_program_method(spork_start_method *method);
-/* Errors: SPORK_EINVAL (no method), SPORK_ENOTSUP (not on this platform). */
-int process_check_method(spork_start_method method);
 
 /* Whether it has ended, burying it if that is news. */
 bool process_ended(struct spork_process *process);

@@ -111,6 +111,7 @@ int process_start_by_method(struct self *self, struct spork_process *process,
         .inherit = process->inherit,
         .inherit_count = process->inherit_count,
         .detached = (flags & PROCESS_DETACHED) != 0,
+        .unawaited = process->unawaited,
     };
     if (process->method == SPORK_METHOD_THREAD) {
         return start_by_thread(process);
@@ -168,10 +169,19 @@ static bool began_this_thread(const struct spork_process *child) {
     return at != NULL;
 }
 
+static void (*finish_hook)(void);
+
+void process_on_finish(void (*hook)(void)) {
+    finish_hook = hook;
+}
+
 void process_finish(void) {
     struct spork_process *child;
     if (family_self() == 0) {
         return;
+    }
+    if (finish_hook != NULL) {
+        finish_hook();
     }
     atomic_fetch_or(&family_slot(family_self())->flags, PROCESS_LEFT);
     end_daemons();

@@ -18,6 +18,14 @@ int task_encode(struct self *self, const spork_call *call, slot_reference target
 /* The same with handles as the caller sends them. */
 int task_encode_with(const spork_call *call, const struct codec_handles *handles, void **data,
                      size_t *size);
+/* A task's arguments alone, a list. For who tells the task in another way. */
+int task_encode_arguments(const spork_call *call, const struct codec_handles *handles,
+                          void **data, size_t *size);
+/* Writes what a task returned to a C object of its result's type; a spork_value is copied as it is.
+   Errors: SPORK_ETYPE, SPORK_ERANGE. */
+int task_write_result(const spork_task *task, void *object, const spork_value *result);
+/* Whether the task is the only one of its name, file and types. Errors: SPORK_EINVAL. */
+int task_check_alone(const spork_task *task);
 /* Runs an encoded call in this process. *result is to be freed. Errors: those of task_find,
    SPORK_EMALFORMED, SPORK_ETYPE ("argument 2 of greet: ..."), those of handles. */
 int task_decode(const void *data, size_t size, const spork_task **task, spork_value *call);

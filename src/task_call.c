@@ -53,7 +53,7 @@ int task_find(const char *name, const char *file, const char *types,
 }
 
 /* The child would refuse it too, but the parent need not start one for that. */
-static int check_alone(const spork_task *task) {
+int task_check_alone(const spork_task *task) {
     for (const spork_task *at = task_first(); at != NULL; at = at->next) {
         if (at != task && is_named(at, task->name, task->file, task->types)) {
             return refuse_twins(task->name, task->file);
@@ -71,6 +71,31 @@ static spork_value argument(const spork_call *call, size_t index) {
     return value;
 }
 
+/* Their values, with those that lie in the call's storage in place. */
+static int find_arguments(const spork_call *call,
+                          spork_value arguments[SPORK_ARGUMENTS_MAX]) {
+    if (call->count > SPORK_ARGUMENTS_MAX) {
+        return error_set(SPORK_EINVAL, "a call of %s with %zu arguments", call->task->name,
+                         call->count);
+    }
+    for (size_t i = 0; i < call->count; i++) {
+        arguments[i] = argument(call, i);
+    }
+    return 0;
+}
+
+int task_encode_arguments(const spork_call *call, const struct codec_handles *handles,
+                          void **data, size_t *size) {
+    spork_value arguments[SPORK_ARGUMENTS_MAX];
+    int error = find_arguments(call, arguments);
+    if (error != 0) {
+        return error;
+    }
+    const spork_value list = spork_list(arguments, call->count);
+    error = codec_encode(&list, handles, data, size);
+    return error == 0 ? 0 : error_prefix(error, "the arguments of %s", call->task->name);
+}
+
 int task_encode_with(const spork_call *call, const struct codec_handles *handles, void **data,
                      size_t *size) {
     spork_value arguments[SPORK_ARGUMENTS_MAX];
@@ -78,16 +103,12 @@ int task_encode_with(const spork_call *call, const struct codec_handles *handles
         const spork_value nothing = spork_list(NULL, 0);
         return codec_encode(&nothing, handles, data, size);
     }
-    if (call->count > SPORK_ARGUMENTS_MAX) {
-        return error_set(SPORK_EINVAL, "a call of %s with %zu arguments", call->task->name,
-                         call->count);
+    int error = task_check_alone(call->task);
+    if (error == 0) {
+        error = find_arguments(call, arguments);
     }
-    int error = check_alone(call->task);
     if (error != 0) {
         return error;
-    }
-    for (size_t i = 0; i < call->count; i++) {
-        arguments[i] = argument(call, i);
     }
     const spork_value parts[] = {
         spork_str(call->task->name), spork_str(call->task->file),
@@ -144,4 +165,20 @@ int task_run(const spork_task *task, const spork_value *call, spork_value *resul
     const spork_value *arguments = spork_value_at(call, 3);
     int error = task->run(arguments->as.items, result);
     return error == 0 ? 0 : error_prefix(error, "an argument of %s", task->name);
+}
+
+int task_write_result(const spork_task *task, void *object, const spork_value *result) {
+    switch (task->types[0]) {
+    case 'v':
+        memcpy(object, result, sizeof *result);
+        return 0;
+    case 'u':
+        return spork_unwrap_unsigned_(object, task->result_size, result);
+    case 'b':
+        return spork_unwrap_bool_(object, task->result_size, result);
+    case 'f':
+        return spork_unwrap_float_(object, task->result_size, result);
+    default:
+        return spork_unwrap_signed_(object, task->result_size, result);
+    }
 }

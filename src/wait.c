@@ -12,14 +12,32 @@
 #include "family_watch.h"
 #include "handle.h"
 #include "process.h"
+#include "wait.h"
 
 /* kind_ of a waitable is a spork_handle_kind, or one of these; 0 is none. */
 enum { OF_PROCESS = 254, OF_NATIVE = 255 };
+
+/* Kinds of ranks above. */
+enum { KINDS = WAIT_NUMBERS_END - WAIT_ON_FUTURE };
+static const struct wait_kind *kinds[KINDS];
+
+void wait_register(enum wait_number number, const struct wait_kind *kind) {
+    kinds[number - WAIT_ON_FUTURE] = kind;
+}
+
+static const struct wait_kind *kind_above(const spork_waitable *thing) {
+    unsigned index = (unsigned)thing->kind_ - WAIT_ON_FUTURE;
+    return index < KINDS ? kinds[index] : NULL;
+}
 
 static spork_waitable of(uint8_t kind, void *object) {
     spork_waitable made = {.kind_ = kind};
     made.as.object_ = object;
     return made;
+}
+
+spork_waitable wait_on(enum wait_number number, void *object) {
+    return of((uint8_t)number, object);
 }
 
 spork_waitable spork_on_process(spork_process *process) {
@@ -70,6 +88,10 @@ static int find_waiters(const spork_waitable *thing, struct waiters **waiters) {
     int error = 0;
     if (thing->kind_ == OF_PROCESS) {
         return process_waiters(thing->as.object_, waiters);
+    }
+    const struct wait_kind *above = kind_above(thing);
+    if (above != NULL) {
+        return above->waiters(thing->as.object_, waiters);
     }
     const struct handle_kind *kind = handle_kind_of(thing->kind_);
     if (kind == NULL || kind->waiters == NULL) {
@@ -143,6 +165,9 @@ static int look_at(struct set *set, const spork_waitable *thing, struct watch *w
     if (thing->kind_ == OF_PROCESS) {
         return process_ready(thing->as.object_, watch);
     }
+    if (kind_above(thing) != NULL) {
+        return kind_above(thing)->ready(thing->as.object_, watch);
+    }
     return handle_kind_of(thing->kind_)->ready(set->self, thing->as.object_, watch);
 }
 
@@ -152,6 +177,9 @@ static int look(void *context, struct watch *watch) {
     set->places.native_count = 0; /* only those that are not ready are slept for */
     for (size_t i = 0; i < set->count; i++) {
         int result = look_at(set, &set->things[i], watch);
+        if (result == WAIT_SERVE) {
+            return WAIT_SERVE;
+        }
         if (result != 0 && result != SPORK_EWOULDBLOCK) {
             return wrong(result, i);
         }
@@ -159,6 +187,16 @@ static int look(void *context, struct watch *watch) {
         set->ready += result == 0;
     }
     return set->ready >= set->needed ? 0 : SPORK_EWOULDBLOCK;
+}
+
+/* For things of which one asked for it, and for all like it. */
+static void serve(struct set *set) {
+    for (size_t i = 0; i < set->count; i++) {
+        const struct wait_kind *kind = kind_above(&set->things[i]);
+        if (kind != NULL) {
+            kind->serve(set->things[i].as.object_);
+        }
+    }
 }
 
 /* ---- waiting ---- */
@@ -194,7 +232,12 @@ int spork_wait(spork_waitable *things, size_t count, spork_wait_mode mode, int64
         return error;
     }
     set.needed = mode == SPORK_WAIT_ANY ? 1 : count;
-    error = family_block_many(set.self, &set.places, look, &set, deadline);
+    do {
+        error = family_block_many(set.self, &set.places, look, &set, deadline);
+        if (error == WAIT_SERVE) {
+            serve(&set);
+        }
+    } while (error == WAIT_SERVE);
     if (ready != NULL && (error == 0 || error == SPORK_EWOULDBLOCK)) {
         *ready = set.ready;
     }
@@ -225,7 +268,7 @@ static int try_look(struct set *set) {
     struct watch watch = {0};
     set->self = sleep_self();
     int result = look(set, &watch);
-    return result == SPORK_EWOULDBLOCK ? 0 : result;
+    return result == SPORK_EWOULDBLOCK || result == WAIT_SERVE ? 0 : result;
 }
 
 static int open_doorbell(spork_doorbell *made) {
@@ -345,6 +388,11 @@ int spork_doorbell_answer(spork_doorbell *doorbell, spork_waitable *things, size
     /* A ring, or a death, in the middle of it: once more. */
     for (int round = 0; round < ROUNDS; round++) {
         result = answer_once(doorbell);
+        if (result == WAIT_SERVE) {
+            sleep_disarm(&doorbell->bell);
+            serve(set);
+            continue;
+        }
         if (result != SPORK_EPEERDIED &&
             (result != SPORK_EWOULDBLOCK || atomic_load(&bell->state) != PLAT_BELL_RUNG)) {
             break;
@@ -353,7 +401,8 @@ int spork_doorbell_answer(spork_doorbell *doorbell, spork_waitable *things, size
     if (result != SPORK_EWOULDBLOCK || atomic_load(&bell->state) == PLAT_BELL_RUNG) {
         ring_myself(&doorbell->bell);
     }
-    if (result != 0 && result != SPORK_EWOULDBLOCK && result != SPORK_EPEERDIED) {
+    if (result != 0 && result != SPORK_EWOULDBLOCK && result != SPORK_EPEERDIED &&
+        result != WAIT_SERVE) {
         return result;
     }
     if (things != NULL) {

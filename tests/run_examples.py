@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs the examples: each has to print what examples/expected says, under each start method
-that the file allows, and the one that copies folders has to copy some.
+that the file allows; the one that copies folders has to copy some, and the one that gets
+pages of the web has to get some.
 
 An expected file holds the lines of the standard output. <name> stands for a number, the same
 one wherever the name is the same. Lines that begin with "# " say more:
@@ -18,13 +19,17 @@ the output are those of tests/run.py. Needs nothing but the standard library.
 """
 
 import contextlib
+import http.server
 import os
 import re
 import shutil
+import socket
+import socketserver
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import run
@@ -32,6 +37,7 @@ import run
 LIMIT = 30
 PLACEHOLDER = re.compile(r"<([a-z_]+)>")
 COPIER = "copy_folder"
+SCRAPER = "scrape"
 
 
 # ---- What is expected ----
@@ -363,6 +369,99 @@ def name_a_source_that_is_not_there(case, starter):
         require(not os.path.exists(os.path.join(place, "target")), "it made the target")
 
 
+# ---- Pages of the web ----
+
+class Server(socketserver.ThreadingTCPServer):
+    """On a port of the loopback, with three pages; asked is the paths that were asked for."""
+
+    daemon_threads = True
+    pages = {"/short": b"seventeen letters", "/long": b"x" * 100000, "/empty": b""}
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked = []
+
+    def __enter__(self):
+        # Asked often whether to end, as each case has a server of its own.
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_address[1]}{path}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        page = self.server.pages.get(self.path)
+        if page is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_):
+        pass
+
+
+def refuses(address):
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def refusing():
+    """A URL where connections are refused: the port stays taken, and nobody listens at it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = taken.getsockname()
+        require(refuses(address), "a port at which nobody listens does not refuse")
+        yield f"http://127.0.0.1:{address[1]}/"
+
+
+def require_scraped(ended, case, server, want):
+    """want: for each URL in turn the path of a page, or the reason why there is none."""
+    require_end(ended, case, 0)
+    require(not ended.errors, "it wrote to the standard error")
+    lines = [f"URL {url} scraped: {len(server.pages[path])} bytes" if path in server.pages
+             else f"URL {url} not scraped: {path}" for url, path in want]
+    got = ended.output.splitlines()
+    require(len(got) == len(lines), f"{len(got)} lines where {len(lines)} were expected")
+    for line, text in zip(lines, got):
+        require(text == line, f"'{text}' where '{line}' was expected")
+
+
+def scrape_all_but_what_is_refused(case, starter):
+    with Server() as server, refusing() as refused:
+        want = [(server.url(path), path) for path in server.pages]
+        want.append((refused, "connection refused"))
+        ended = Run(case, starter, [url for url, _ in want])
+        yield ended
+        require_scraped(ended, case, server, want)
+        require(sorted(server.asked) == sorted(server.pages),
+                f"the server was asked for {server.asked}")
+
+
+def go_on_after_errors(case, starter):
+    with Server() as server, refusing() as refused:
+        want = [(refused, "connection refused"), (server.url("/long"), "/long"),
+                (server.url("/none"), "the server would not give the page"),
+                ("ftp://127.0.0.1/", "this is no address of the http kind")]
+        want += [(server.url(path), path) for path in server.pages] * 5
+        ended = Run(case, starter, [url for url, _ in want])
+        yield ended
+        require_scraped(ended, case, server, want)
+
+
 # ---- The run ----
 
 def run_case(case, starter):
@@ -397,6 +496,11 @@ def cases_of(program, options, folder):
         for act in (fill_up_a_target_that_exists, name_what_cannot_be_read,
                     refuse_what_would_destroy, name_a_source_that_is_not_there):
             yield make_case(program, act, None, options)
+        return
+    if SCRAPER in name:
+        yield from (make_case(program, scrape_all_but_what_is_refused, method, options)
+                    for method in options.methods)
+        yield make_case(program, go_on_after_errors, None, options)
         return
     path = os.path.join(folder, name + ".txt")
     special = os.path.join(folder, name + ".windows.txt")

@@ -42,6 +42,14 @@ SPORK_HANDLES(SPORK_HANDLE_TYPE_)
 /* A child, seen by who started it. Not a handle: it does not travel. */
 typedef struct spork_process spork_process;
 
+/* Workers, what they were given, and iterators over results: see pool.h. They do not travel. */
+typedef struct spork_pool spork_pool;
+typedef struct spork_future spork_future;
+typedef struct spork_imap spork_imap;
+typedef struct spork_apply_options spork_apply_options;
+typedef struct spork_map_options spork_map_options;
+typedef struct spork_imap_options spork_imap_options;
+
 SPORK_BEGIN
 
 /* Frees what a spork call returned as "free it with spork_free". NULL is fine. */

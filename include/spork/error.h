@@ -38,14 +38,17 @@
     X(ESYSTEM, -31, "the operating system refused")                                       \
     X(EEXISTS, -32, "there is something of that name already")                            \
     X(ENOTFOUND, -33, "there is nothing of that name")                                    \
-    X(EBROKEN, -34, "the barrier is broken")
+    X(EBROKEN, -34, "it is broken: who had to go on with it is gone")                     \
+    X(EWORKERDIED, -35, "the worker died while it ran this task")                         \
+    X(EEXITED, -36, "the task called exit")                                               \
+    X(ECANCELLED, -37, "it was cancelled")
 
 enum {
     SPORK_OK = 0,
 #define SPORK_ERROR_NUMBER_(name, number, sentence) SPORK_##name = number,
     SPORK_ERRORS(SPORK_ERROR_NUMBER_)
 #undef SPORK_ERROR_NUMBER_
-        SPORK_ERROR_LAST_ = -34
+        SPORK_ERROR_LAST_ = -37
 };
 
 SPORK_BEGIN

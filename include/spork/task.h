@@ -12,8 +12,37 @@
    copied as bytes, so it must hold no pointers; the structs of one call may be 512 bytes
    together), and every handle (see SPORK_HANDLES): spork_queue *, spork_pipe * and so on.
    In the child, pointers and handles are borrowed: they end with the task.
-   Result: an integer type or bool (it becomes the exit code), double or spork_value (which
-   make the exit code 0). */
+   Result: an integer type or bool (it becomes the exit code), float, double or spork_value (which
+   make the exit code 0).
+
+   SPORK_TASK emits besides, for pools (see pool.h), with R the result's type and T0, T1 ... the
+   parameters':
+
+       int square_apply(spork_pool *pool, R *result, T0 x0, T1 x1 ...)
+           runs it and waits. result may be NULL; of a spork_value: to be freed
+       int square_apply_async(square_future *future, spork_pool *pool, T0 x0, T1 x1 ...)
+           gives it to the pool; future->future is the spork_future, to be freed
+       int square_get(square_future future, R *result, int64_t timeout_ms)
+           waits for it; a spork_value stays the future's
+       int square_map(spork_pool *pool, const T0 *in, size_t count, R *out)
+           of a task with one parameter: runs it for each item, and waits for all; out[i] is the
+           result of in[i] (NULL: not wanted; of spork_values: to be freed), untouched where that
+           failed. The error is that of the lowest item that failed; the others have run
+       int square_starmap(spork_pool *pool, const square_arguments *in, size_t count, R *out)
+           the same for two parameters and more; a square_arguments is {x0, x1 ...}
+       square_map_with, square_starmap_with
+           the same, with a spork_map_options * behind
+       square_map_async, square_starmap_async
+           the same, with a spork_future ** in front: they do not wait. in may go at once, out
+           must stay until the future is done, or freed
+       int square_imap(spork_imap **imap, spork_pool *pool, const T0 *in, size_t count,
+                       const spork_imap_options *options)
+           results one by one (of two parameters and more: of square_arguments); in must stay
+       int square_next(spork_imap *imap, R *result, int64_t timeout_ms)
+           the next of them
+
+   Arrays in and out that lie in the family's memory (spork_shared_alloc, the items of a
+   spork_array) are not copied when all of the types are numbers, bool and flat structs. */
 #ifndef SPORK_TASK_H
 #define SPORK_TASK_H
 
@@ -22,6 +51,8 @@
 #include "spork/value.h"
 
 enum { SPORK_ARGUMENTS_MAX = 8, SPORK_CALL_STORAGE = 512 };
+
+struct spork_call;
 
 /* What SPORK_TASK registers: name, file (__FILE__, with its path) and types find it in a
    child. So two files may each have a static task of one name, but a SPORK_TASK in a header
@@ -32,8 +63,19 @@ typedef struct spork_task {
     const char *file;
     const char *types; /* a letter for the result, then one for each parameter */
     int (*run)(const spork_value *arguments, spork_value *result);
+    /* One item of a map: as it lies there, and as the call that it stands for. NULL: none. */
+    void (*each)(const void *item, void *result);
+    void (*wrap)(struct spork_call *call, const void *item);
+    size_t item_size, result_size;
+    unsigned repeats; /* see SPORK_REPEATABLE */
     struct spork_task *next;
 } spork_task;
+
+/* Behind a SPORK_TASK: a task that a pool may run again, up to that many times, when its worker
+   was killed, or crashed, while it ran: it does no harm to begin it twice. */
+#define SPORK_REPEATABLE(name, times)                                                      \
+    static void SPORK_BEFORE_MAIN name##_repeatable_(void) { name##_task.repeats = (times); } \
+    struct spork_semicolon_
 
 /* A task with its arguments: a plain value. It borrows strings, bytes, values and handles,
    so start what it describes while they live; flat structs are copied into it. */
@@ -75,6 +117,19 @@ SPORK_API int spork_unwrap_struct_(void *object, size_t size, const spork_value 
     SPORK_API int spork_unwrap_##noun##_(void *object, size_t size, const spork_value *value);
 SPORK_HANDLES(SPORK_HANDLE_WRAPPERS_)
 #undef SPORK_HANDLE_WRAPPERS_
+SPORK_API int spork_pool_run_(spork_pool *pool, const spork_call *call, void *result);
+SPORK_API int spork_pool_start_(spork_future **future, spork_pool *pool, const spork_call *call);
+SPORK_API int spork_pool_take_(spork_future *future, const spork_task *task, void *result,
+                               int64_t timeout_ms);
+SPORK_API int spork_pool_map_(spork_pool *pool, const spork_task *task, const void *in,
+                              size_t count, void *out, const spork_map_options *options);
+SPORK_API int spork_pool_map_async_(spork_future **future, spork_pool *pool,
+                                    const spork_task *task, const void *in, size_t count,
+                                    void *out, const spork_map_options *options);
+SPORK_API int spork_pool_imap_(spork_imap **imap, spork_pool *pool, const spork_task *task,
+                               const void *in, size_t count, const spork_imap_options *options);
+SPORK_API int spork_imap_take_(spork_imap *imap, const spork_task *task, void *result,
+                               int64_t timeout_ms);
 SPORK_API int spork_result_signed_(spork_value *out, const void *object, size_t size);
 SPORK_API int spork_result_unsigned_(spork_value *out, const void *object, size_t size);
 SPORK_API int spork_result_bool_(spork_value *out, const void *object, size_t size);
@@ -238,6 +293,8 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
     if (error_ == 0) {                                         \
         error_ = SPORK_UNWRAP_(T, x##n, &arguments[n]);        \
     }
+#define SPORK_FIELD_(n, T) T x##n;
+#define SPORK_OF_ITEM_(n, T) item_->x##n
 #define SPORK_STRUCT_SIZE_(n, T) +(SPORK_CODE_(T) == 'S' ? sizeof(T) : 0)
 
 #define SPORK_EACH1_(M, t0) M(0, t0)
@@ -269,9 +326,21 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
         M(4, t4), M(5, t5), M(6, t6), M(7, t7)
 
 /* The part that does not depend on the number of parameters. */
-#define SPORK_TASK_COMMON_(name)                                                            \
-    static spork_task name##_task = {#name, __FILE__, name##_types_, name##_run_, NULL};    \
-    static void SPORK_BEFORE_MAIN name##_register_(void) { spork_task_register_(&name##_task); }
+#define SPORK_TASK_COMMON_(R, name, each, wrap, item_size)                                  \
+    static spork_task name##_task = {#name, __FILE__,  name##_types_, name##_run_, each,    \
+                                     wrap,  item_size, sizeof(R),     0,           NULL};   \
+    static void SPORK_BEFORE_MAIN name##_register_(void) { spork_task_register_(&name##_task); } \
+    typedef struct name##_future {                                                          \
+        spork_future *future;                                                               \
+    } name##_future;                                                                        \
+    static inline SPORK_UNUSED int name##_get(name##_future future, R *result,              \
+                                              int64_t timeout_ms) {                         \
+        return spork_pool_take_(future.future, &name##_task, result, timeout_ms);           \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_next(spork_imap *imap, R *result,                 \
+                                               int64_t timeout_ms) {                        \
+        return spork_imap_take_(imap, &name##_task, result, timeout_ms);                    \
+    }
 
 #define SPORK_TASK0_(R, name)                                                               \
     SPORK_CHECK_RESULT_(R);                                                                 \
@@ -282,15 +351,24 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
         R result_ = name();                                                                 \
         return SPORK_RESULT_(R, result, result_);                                           \
     }                                                                                       \
-    SPORK_TASK_COMMON_(name)                                                                \
+    SPORK_TASK_COMMON_(R, name, NULL, NULL, 0)                                              \
     static inline SPORK_UNUSED spork_call name##_call(void) {                               \
         spork_call call;                                                                    \
         spork_call_begin_(&call, &name##_task);                                             \
         return call;                                                                        \
     }                                                                                       \
+    static inline SPORK_UNUSED int name##_apply(spork_pool *pool, R *result) {              \
+        spork_call call = name##_call();                                                    \
+        return spork_pool_run_(pool, &call, result);                                        \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_apply_async(name##_future *future,                \
+                                                      spork_pool *pool) {                   \
+        spork_call call = name##_call();                                                    \
+        return spork_pool_start_(&future->future, pool, &call);                             \
+    }                                                                                       \
     struct spork_semicolon_
 
-#define SPORK_TASK_N_(EACH, LIST, R, name, ...)                                             \
+#define SPORK_TASK_N_(EACH, LIST, MAP, R, name, ...)                                        \
     SPORK_CHECK_RESULT_(R);                                                                 \
     EACH(SPORK_CHECKED_, __VA_ARGS__)                                                       \
     SPORK_CHECK_FUNCTION_(name, R (*)(__VA_ARGS__));                                        \
@@ -305,7 +383,15 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
         R result_ = name(LIST(SPORK_NAME_, __VA_ARGS__));                                   \
         return SPORK_RESULT_(R, result, result_);                                           \
     }                                                                                       \
-    SPORK_TASK_COMMON_(name)                                                                \
+    typedef struct name##_arguments {                                                       \
+        EACH(SPORK_FIELD_, __VA_ARGS__)                                                     \
+    } name##_arguments;                                                                     \
+    static void name##_each_(const void *item, void *result) {                              \
+        const name##_arguments *item_ = (const name##_arguments *)item;                     \
+        *(R *)result = name(LIST(SPORK_OF_ITEM_, __VA_ARGS__));                             \
+    }                                                                                       \
+    static void name##_wrap_(spork_call *call, const void *item);                           \
+    SPORK_TASK_COMMON_(R, name, name##_each_, name##_wrap_, sizeof(name##_arguments))       \
     static inline SPORK_UNUSED spork_call name##_call(LIST(SPORK_PARAMETER_, __VA_ARGS__)) {\
         SPORK_CHECK_STORAGE_(0 EACH(SPORK_STRUCT_SIZE_, __VA_ARGS__));                      \
         spork_call call;                                                                    \
@@ -313,7 +399,46 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
         EACH(SPORK_WRAPPED_, __VA_ARGS__)                                                   \
         return call;                                                                        \
     }                                                                                       \
+    static void name##_wrap_(spork_call *call, const void *item) {                          \
+        const name##_arguments *item_ = (const name##_arguments *)item;                     \
+        *call = name##_call(LIST(SPORK_OF_ITEM_, __VA_ARGS__));                             \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_apply(spork_pool *pool, R *result,                \
+                                                LIST(SPORK_PARAMETER_, __VA_ARGS__)) {      \
+        spork_call call = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                      \
+        return spork_pool_run_(pool, &call, result);                                        \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_apply_async(                                      \
+        name##_future *future, spork_pool *pool, LIST(SPORK_PARAMETER_, __VA_ARGS__)) {     \
+        spork_call call = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                      \
+        return spork_pool_start_(&future->future, pool, &call);                             \
+    }                                                                                       \
+    MAP(R, name, __VA_ARGS__)                                                               \
     struct spork_semicolon_
+
+/* Maps: over an array of the one parameter, or of the struct of all. */
+#define SPORK_MAP_OF_ONE_(R, name, T) SPORK_MAPS_(R, name, map, T)
+#define SPORK_MAP_OF_ALL_(R, name, ...) SPORK_MAPS_(R, name, starmap, name##_arguments)
+#define SPORK_MAPS_(R, name, verb, T)                                                       \
+    static inline SPORK_UNUSED int name##_##verb##_with(spork_pool *pool, T const *in,      \
+                                                        size_t count, R *out,               \
+                                                        const spork_map_options *options) { \
+        return spork_pool_map_(pool, &name##_task, in, count, out, options);                \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_##verb(spork_pool *pool, T const *in,             \
+                                                 size_t count, R *out) {                    \
+        return spork_pool_map_(pool, &name##_task, in, count, out, NULL);                   \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_##verb##_async(                                   \
+        spork_future **future, spork_pool *pool, T const *in, size_t count, R *out,         \
+        const spork_map_options *options) {                                                 \
+        return spork_pool_map_async_(future, pool, &name##_task, in, count, out, options);  \
+    }                                                                                       \
+    static inline SPORK_UNUSED int name##_imap(spork_imap **imap, spork_pool *pool,         \
+                                               T const *in, size_t count,                   \
+                                               const spork_imap_options *options) {         \
+        return spork_pool_imap_(imap, pool, &name##_task, in, count, options);              \
+    }
 
 #ifdef __cplusplus
 #define SPORK_CHECK_STORAGE_(size) \
@@ -324,21 +449,21 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
 #endif
 
 #define SPORK_TASK1_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH1_, SPORK_LIST1_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH1_, SPORK_LIST1_, SPORK_MAP_OF_ONE_, R, name, __VA_ARGS__)
 #define SPORK_TASK2_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH2_, SPORK_LIST2_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH2_, SPORK_LIST2_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_TASK3_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH3_, SPORK_LIST3_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH3_, SPORK_LIST3_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_TASK4_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH4_, SPORK_LIST4_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH4_, SPORK_LIST4_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_TASK5_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH5_, SPORK_LIST5_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH5_, SPORK_LIST5_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_TASK6_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH6_, SPORK_LIST6_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH6_, SPORK_LIST6_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_TASK7_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH7_, SPORK_LIST7_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH7_, SPORK_LIST7_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_TASK8_(R, name, ...) \
-    SPORK_TASK_N_(SPORK_EACH8_, SPORK_LIST8_, R, name, __VA_ARGS__)
+    SPORK_TASK_N_(SPORK_EACH8_, SPORK_LIST8_, SPORK_MAP_OF_ALL_, R, name, __VA_ARGS__)
 #define SPORK_PICK_(r, n, a, b, c, d, e, f, g, h, macro, ...) macro
 #define SPORK_TASK(...)                                                                  \
     SPORK_PICK_(__VA_ARGS__, SPORK_TASK8_, SPORK_TASK7_, SPORK_TASK6_, SPORK_TASK5_,      \

@@ -14,6 +14,8 @@
        a pipe       has a message, or is at end-of-file: a receive would not wait;
        a semaphore  is above 0 (not a named one: SPORK_ENOTSUP);
        an event     is set;
+       a future     is done, and a pool has something for spork_pool_poll to do (see future.h and
+                    pool.h);
        a native     of the host is: a descriptor can be read, or is at its end or in error
                     (POSIX); a HANDLE is signalled (Windows; an auto-reset event or a
                     semaphore is consumed by being told ready, as by WaitForMultipleObjects). */

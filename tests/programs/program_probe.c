@@ -13,8 +13,8 @@ static int run(const spork_value *arguments, spork_value *result) {
     *result = spork_int(0);
     return 0;
 }
-static spork_task hidden = {"hidden", __FILE__, "i", run, NULL};
-static spork_task hidden_there = {"hidden", __FILE__, "v", run, NULL};
+static spork_task hidden = {.name = "hidden", .file = __FILE__, .types = "i", .run = run};
+static spork_task hidden_there = {.name = "hidden", .file = __FILE__, .types = "v", .run = run};
 
 static int work(void) {
     return 0;
