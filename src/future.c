@@ -40,16 +40,30 @@ void future_want(const spork_future *future) {
     atomic_store(&record->notify, 1);
 }
 
-static void show_progress(const spork_future *future, bool at_end) {
-    uint64_t done =
-        at_end ? future->count : pool_map_done(future->pool->owner, future->ticket);
-    done = done < future->count ? done : future->count;
+static void show_progress(const spork_future *future, uint64_t done) {
     double seconds = (double)(plat_now_ns() - future->begin) / 1e9;
+    done = done < future->count ? done : future->count;
     spork_progress progress = {.done = done, .total = future->count, .seconds = seconds};
     progress.rate = seconds > 0 ? (double)done / seconds : 0;
     progress.seconds_left =
         progress.rate > 0 ? (double)(future->count - done) / progress.rate : -1;
     future->progress(future->progress_context, &progress);
+}
+
+static void show_begin(spork_future *future) {
+    if (future->progress != NULL && !future->shown) {
+        future->shown = true;
+        show_progress(future, 0);
+    }
+}
+
+/* Whoever noticed that it is done: once, in a call that waits for it. */
+static void show_end(spork_future *future) {
+    if (future->progress != NULL && !future->is_partial &&
+        !atomic_exchange(&future->shown_end, true)) {
+        show_begin(future);
+        show_progress(future, future->count);
+    }
 }
 
 /* The same as pool_wait, with a callback ten times a second. */
@@ -60,33 +74,33 @@ static int wait_with_progress(struct self *self, struct pool_owner *owner, spork
     if (future->progress == NULL || deadline == DEADLINE_NOW) {
         return pool_wait(self, owner, future_is_done, future, deadline);
     }
-    if (!future->shown) {
-        future->shown = true;
-        show_progress(future, false);
-    }
+    show_begin(future);
     do {
         int64_t tick = plat_now_ns() + TICK_NS;
-        result = pool_wait(self, owner, future_is_done, future, tick < deadline ? tick : deadline);
+        tick = tick < deadline ? tick : deadline;
+        result = pool_wait(self, owner, future_is_done, future, tick);
         if (result == SPORK_EWOULDBLOCK) {
-            show_progress(future, false);
+            plat_mutex_lock(&owner->mutex);
+            uint64_t done = pool_map_done(owner, future->ticket);
+            plat_mutex_unlock(&owner->mutex);
+            show_progress(future, done);
         }
     } while (result == SPORK_EWOULDBLOCK && plat_now_ns() < deadline);
-    if (result == 0) {
-        show_progress(future, true);
-    }
     return result;
 }
 
 static int await(spork_future *future, int64_t deadline) {
     int error;
     struct self *self = pool_enter_future(future, deadline != DEADLINE_NOW, &error);
-    if (self == NULL) {
-        return error;
+    if (self != NULL) {
+        spork_pool *pool = future->pool;
+        future_want(future);
+        error = wait_with_progress(self, pool->owner, future, deadline);
+        pool_leave(pool, deadline != DEADLINE_NOW);
     }
-    spork_pool *pool = future->pool;
-    future_want(future);
-    error = wait_with_progress(self, pool->owner, future, deadline);
-    pool_leave(pool, deadline != DEADLINE_NOW);
+    if (error == 0) {
+        show_end(future);
+    }
     return error;
 }
 

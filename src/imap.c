@@ -194,7 +194,7 @@ static int tell_end(spork_imap *imap) {
 
 /* The future whose result is next; the caller's. */
 static int take_next(spork_imap *imap, int64_t timeout_ms, spork_future **future) {
-    struct entry *entry;
+    struct entry *entry = NULL;
     int64_t ignored;
     int error = deadline_from(timeout_ms, &ignored);
     if (error == 0 && imap == NULL) {

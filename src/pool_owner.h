@@ -32,7 +32,9 @@ struct spork_future {
     spork_progress_callback *progress;
     void *progress_context;
     int64_t begin;          /* ns */
-    bool shown;             /* the progress at the begin */
+    bool is_partial;        /* it ended as a whole, before all items had */
+    bool shown;             /* the progress at the begin, */
+    _Atomic bool shown_end; /* and at the end */
     spork_future_callback *callback, *error_callback;
     void *context;
     spork_future *next_call; /* of those to be called back */
@@ -148,7 +150,7 @@ int pool_wait(struct self *self, struct pool_owner *owner, pool_condition *over,
               int64_t deadline);
 /* A child that died is noticed by who sleeps; who does not has to look, but not each time. */
 void pool_look_at_times(struct pool_owner *owner);
-/* How many items of a map are done, more or less: some may be counted late. */
+/* How many items of a map are done, more or less: some may be counted late. Under the mutex. */
 uint64_t pool_map_done(struct pool_owner *owner, pool_ticket ticket);
 /* Notices what is done, under the mutex. */
 void pool_collect(struct self *self, struct pool_owner *owner);

@@ -127,10 +127,9 @@ void pool_serve(struct self *self, struct pool_owner *owner) {
     call_back(owner);
 }
 
-/* Under no mutex: the record is there as long as its future is not done, which the caller has
-   seen, and its block as long as there are seats. */
 uint64_t pool_map_done(struct pool_owner *owner, pool_ticket ticket) {
-    return map_done(body_of_owner(owner), ticket);
+    bool is_there = note_is(owner, ticket) && !note_of(owner, ticket)->ending;
+    return is_there ? map_done(body_of_owner(owner), ticket) : 0;
 }
 
 /* ---- waiting ---- */

@@ -203,6 +203,11 @@ void pool_fail_future(struct self *self, struct pool_owner *owner, spork_future 
                       int error, const char *words) {
     (void)self;
     keep_words(future, error, words);
+    /* Of a map: how its items ended is of no use any more, and may not be known. */
+    for (size_t i = 0; i < future->count && future->errors != NULL && !future->dropped; i++) {
+        future->errors[i] = error;
+    }
+    future->is_partial = true;
     finish_future(owner, future);
 }
 

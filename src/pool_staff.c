@@ -195,7 +195,8 @@ static bool how_it_ended(spork_process *process, int *code, bool *known) {
     return (atomic_load(&family_slot(process_slot_of(process))->flags) & PROCESS_LEFT) != 0;
 }
 
-static void bury(struct self *self, struct pool_owner *owner, uint32_t index) {
+/* why: it never said hello; NULL: it did. */
+static void bury(struct self *self, struct pool_owner *owner, uint32_t index, const char *why) {
     struct pool_member *member = &owner->members[index];
     struct pool_seat *seat = pool_seat_at(body_of_owner(owner), index);
     enum seat_phase phase = (enum seat_phase)atomic_load(&seat->phase);
@@ -205,7 +206,7 @@ static void bury(struct self *self, struct pool_owner *owner, uint32_t index) {
         char words[128];
         snprintf(words, sizeof words, "worker %s ended with exit code %d before it was ready",
                  spork_process_name(member->process), end.exit_code);
-        note_unready(owner, words);
+        note_unready(owner, why == NULL ? words : why);
     }
     snprintf(end.name, sizeof end.name, "%s", spork_process_name(member->process));
     pool_recover(self, owner, &end);
@@ -229,9 +230,7 @@ static bool look_for_hello(struct self *self, struct pool_owner *owner,
     if (error == 0) {
         member->said_hello = true;
     } else if (error == SPORK_EWOULDBLOCK && plat_now_ns() >= member->hello_deadline) {
-        note_unready(owner, "a worker did not reach spork_init in time");
-        owner->unready_deaths--; /* its end counts */
-        spork_process_kill(member->process);
+        spork_process_kill(member->process); /* it is buried when it is dead */
     } else if (error == SPORK_EWOULDBLOCK) {
         set_timer(owner, member->hello_deadline);
     }
@@ -271,10 +270,15 @@ static void look_at(struct self *self, struct pool_owner *owner, uint32_t index)
     if (member->busy || member->process == NULL) {
         return;
     }
-    bool gone = !member->said_hello && !look_for_hello(self, owner, member);
+    if (!member->said_hello && !look_for_hello(self, owner, member)) {
+        char why[POOL_WORDS];
+        snprintf(why, sizeof why, "%.500s", spork_error_detail());
+        bury(self, owner, index, why);
+        return;
+    }
     look_at_phase(self, owner, member, seat);
-    if (gone || has_ended(owner, member, seat)) {
-        bury(self, owner, index);
+    if (has_ended(owner, member, seat)) {
+        bury(self, owner, index, NULL);
     }
 }
 

@@ -127,7 +127,7 @@ static uint64_t cut(uint64_t *end, uint64_t size) {
 
 /* The log has at most LOG_MOST entries: of a map with more chunks a claim is several. */
 static void plan_claims(struct pool_map *layout, size_t chunk, bool limited) {
-    enum { LOG_MOST = 1 << 20 };
+    enum { LOG_MOST = 1 << 17 };
     layout->chunk = chunk == 0 ? 1 : chunk;
     layout->least = 1;
     if (!limited) {
@@ -357,7 +357,7 @@ int spork_pool_map_async_(spork_future **future, spork_pool *pool, const spork_t
                           const spork_map_options *options) {
     static const spork_map_options defaults = {0};
     struct plan plan = {.task = task, .in = in, .count = count, .out = out};
-    spork_future *made;
+    spork_future *made = NULL;
     int error;
     plan.options = options == NULL ? &defaults : options;
     struct self *self = pool_enter(pool, false, &error);

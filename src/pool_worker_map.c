@@ -74,14 +74,33 @@ static int run_encoded(const struct visit *visit, uint64_t index) {
     return error;
 }
 
-/* Numbers and flat structs are read and written where they lie. */
+/* Sizes that the compiler knows, since this is done for each item. */
+static void copy_number(unsigned char *to, const unsigned char *from, uint64_t size) {
+    switch (size) {
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 2:
+        memcpy(to, from, 2);
+        break;
+    default:
+        *to = *from;
+        break;
+    }
+}
+
+/* Numbers and flat structs are read where they lie; a result is a number, and is written where
+   it belongs if the task has not failed. */
 static void run_flat(const struct visit *visit, uint64_t index) {
     const struct pool_map *map = visit->map;
-    _Alignas(max_align_t) unsigned char nowhere[16];
-    const unsigned char *in = map_at(map, map->in) + index * map->item_size;
-    unsigned char *out =
-        map->out != 0 ? map_at(map, map->out) + index * map->result_size : nowhere;
-    visit->task->each(in, out);
+    _Alignas(max_align_t) unsigned char result[16];
+    visit->task->each(map_at(map, map->in) + index * map->item_size, result);
+    if (map->out != 0 && !worker_failed(visit->worker)) {
+        copy_number(map_at(map, map->out) + index * map->result_size, result, map->result_size);
+    }
 }
 
 static void run_item(const struct visit *visit, uint64_t index) {

@@ -21,8 +21,8 @@ int task_encode_with(const spork_call *call, const struct codec_handles *handles
 /* A task's arguments alone, a list. For who tells the task in another way. */
 int task_encode_arguments(const spork_call *call, const struct codec_handles *handles,
                           void **data, size_t *size);
-/* Writes what a task returned to a C object of its result's type; a spork_value is copied as it is.
-   Errors: SPORK_ETYPE, SPORK_ERANGE. */
+/* Writes what a task returned to a C object of its result's type; a spork_value is copied as
+   it is. Errors: SPORK_ETYPE, SPORK_ERANGE. */
 int task_write_result(const spork_task *task, void *object, const spork_value *result);
 /* Whether the task is the only one of its name, file and types. Errors: SPORK_EINVAL. */
 int task_check_alone(const spork_task *task);

@@ -50,6 +50,30 @@ static inline spork_semaphore *new_semaphore(int64_t value) {
     return semaphore;
 }
 
+static inline spork_event *new_event(void) {
+    spork_event *event = NULL;
+    assert_ok(spork_event_new(&event, NULL));
+    return event;
+}
+
+static inline spork_pool *new_pool(int workers) {
+    const spork_pool_options options = {.workers = workers};
+    spork_pool *pool = NULL;
+    assert_ok(spork_pool_new(&pool, &options));
+    return pool;
+}
+
+/* What a program with a pool ends with. */
+static inline void close_and_join(spork_pool *pool) {
+    assert_ok(spork_pool_close(pool));
+    assert_ok(spork_pool_join(pool, SOON_MS));
+    assert_ok(spork_pool_free(pool));
+}
+
+static inline int64_t own_pid(void) {
+    return spork_process_pid(spork_current_process());
+}
+
 /* The value as Python prints it. */
 static inline void assert_prints(const spork_value *value, const char *expected) {
     char text[256];

@@ -1,4 +1,4 @@
-/* The listings of document 002 that need neither a pool nor a manager. */
+/* The listings of document 002 that need no manager. 002:99 is marked in example 28. */
 #include "listings.h"
 
 /* ---- Listing 002:7. ---- */
@@ -82,6 +82,89 @@ TEST(a_kind_of_process_has_its_state_and_its_run) {
     join(second, 8);
 }
 
+/* ---- Listing 002:67. ---- */
+
+TEST(a_result_is_got_when_its_pool_has_been_joined) {
+    spork_pool *pool = NULL;
+    do_something_future future;
+    int result = 0;
+    assert_ok(spork_pool_new(&pool, NULL));
+    assert_int_equal(spork_pool_workers(pool), spork_cpu_count());
+    assert_ok(do_something_apply_async(&future, pool, 50));
+    close_and_join(pool);
+    assert_ok(do_something_get(future, &result, 0));
+    assert_int_equal(result, 3);
+    spork_future_free(future.future);
+}
+
+/* ---- 002:99 ---- */
+
+static int64_t do_when_told(int64_t number, spork_event *gate) {
+    return spork_event_wait(gate, SPORK_FOREVER) == 0 ? number : -1;
+}
+SPORK_TASK(int64_t, do_when_told, int64_t, spork_event *);
+
+/* 1, 3 and 5, whose ends the test decides, are under way. */
+enum { ITEMS = 3 };
+struct three {
+    do_when_told_arguments items[ITEMS];
+    spork_pool *pool;
+    spork_imap *imap;
+};
+
+static void begin_three(struct three *three, const spork_imap_options *options) {
+    int64_t result;
+    three->pool = new_pool(ITEMS);
+    for (int i = 0; i < ITEMS; i++) {
+        three->items[i] = (do_when_told_arguments){2 * i + 1, new_event()};
+    }
+    assert_ok(do_when_told_imap(&three->imap, three->pool, three->items, ITEMS, options));
+    assert_int_equal(do_when_told_next(three->imap, &result, 0), SPORK_EWOULDBLOCK);
+}
+
+static void assert_next_of(const struct three *three, int64_t expected) {
+    int64_t result = 0;
+    assert_ok(do_when_told_next(three->imap, &result, SOON_MS));
+    assert_int_equal(result, expected);
+}
+
+static void end_three(const struct three *three) {
+    int64_t result;
+    assert_int_equal(do_when_told_next(three->imap, &result, SOON_MS), SPORK_EEOF);
+    spork_imap_free(three->imap);
+    close_and_join(three->pool);
+    for (int i = 0; i < ITEMS; i++) {
+        spork_event_free(three->items[i].x1);
+    }
+}
+
+TEST(imap_has_the_order_of_the_input) {
+    struct three three;
+    int64_t result;
+    begin_three(&three, NULL);
+    assert_ok(spork_event_set(three.items[2].x1));
+    assert_ok(spork_event_set(three.items[1].x1));
+    assert_int_equal(do_when_told_next(three.imap, &result, 50), SPORK_ETIMEDOUT);
+    assert_ok(spork_event_set(three.items[0].x1));
+    assert_next_of(&three, 1);
+    assert_next_of(&three, 3);
+    assert_next_of(&three, 5);
+    end_three(&three);
+}
+
+TEST(imap_unordered_has_the_order_of_the_ends) {
+    const spork_imap_options options = {.unordered = true};
+    struct three three;
+    begin_three(&three, &options);
+    assert_ok(spork_event_set(three.items[2].x1));
+    assert_next_of(&three, 5);
+    assert_ok(spork_event_set(three.items[0].x1));
+    assert_next_of(&three, 1);
+    assert_ok(spork_event_set(three.items[1].x1));
+    assert_next_of(&three, 3);
+    end_three(&three);
+}
+
 /* ---- Listing 002:127. ---- */
 
 static int produce(spork_queue *queue) {
@@ -120,6 +203,28 @@ static void pass_an_item(const spork_process_options *options) {
 
 TEST(a_consumer_gets_what_its_producer_puts) {
     pass_an_item(NULL);
+}
+
+/* ---- Listing 002:160. ---- */
+
+/* Python refuses its own queue here, and wants a manager's. */
+TEST(tasks_of_a_pool_get_a_queue_as_others_do) {
+    spork_pool *pool = new_pool(2);
+    spork_queue *queue = new_queue(10);
+    spork_queue *printed = new_queue(0);
+    produce_future produced;
+    consume_future consumed;
+    assert_ok(produce_apply_async(&produced, pool, queue));
+    assert_ok(consume_apply_async(&consumed, pool, queue, printed));
+    close_and_join(pool);
+    assert_ok(produce_get(produced, NULL, 0));
+    assert_ok(consume_get(consumed, NULL, 0));
+    spork_future_free(produced.future);
+    spork_future_free(consumed.future);
+    assert_next(printed, "'a'");
+    assert_true(spork_queue_empty(printed));
+    spork_queue_free(queue);
+    spork_queue_free(printed);
 }
 
 /* ---- Listing 002:187. ---- */

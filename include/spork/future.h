@@ -64,9 +64,11 @@ SPORK_API int spork_future_failed_item(spork_future *future, size_t *index);
 /* Cancels: what waits in the queue will not run. What runs is told (spork_task_cancelled) and
    has grace_ms to end; then its worker is killed and replaced. 0: at once; SPORK_FOREVER: it is
    told, and never killed. Of a map: no further item begins. Then the future is done, with
-   SPORK_ECANCELLED, and its callback has been called. Errors: SPORK_ESTATE (it was done already,
-   or was in time: its result stands), SPORK_ENOTSUP (it runs on a thread, and did not end in
-   time: it stays as it was, and told), SPORK_EINVAL. */
+   SPORK_ECANCELLED, and its callback has been called. A task that is told and ends in time ends
+   as ever, so it should say spork_task_fail(SPORK_ECANCELLED, ...).
+   Errors: SPORK_ESTATE (it was done already, or was in time: its result stands), SPORK_ENOTSUP
+   (it runs on a thread, and has not ended in time: it goes on, and has been told; a map will be
+   SPORK_ECANCELLED when the items that run have ended), SPORK_EINVAL. */
 SPORK_API int spork_future_cancel(spork_future *future, int64_t grace_ms);
 
 /* Lets go of it. What is not done goes on, and its result is dropped. NULL is fine. A future

@@ -67,8 +67,8 @@ struct spork_apply_options {
 struct spork_map_options {
     size_t chunk_size; /* items that a worker takes at one time, or a multiple of it when they
                           are quick; 0: 1 */
-    int *errors;       /* count numbers, as of spork_future_error: how each item ended. NULL: not
-                          wanted */
+    int *errors;       /* count numbers, as of spork_future_error: how each item ended; all the
+                          same when the map ended as a whole. NULL: not wanted */
     spork_future_callback *callback;
     spork_future_callback *error_callback;
     void *context;

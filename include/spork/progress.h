@@ -15,8 +15,8 @@ typedef struct spork_progress {
     double seconds_left;   /* at that rate; negative: it cannot be told yet */
 } spork_progress;
 
-/* Called in the thread that waits: at the begin, at most ten times a second meanwhile, and at
-   the end. */
+/* Called in the thread that waits: at the begin, at most ten times a second meanwhile, and when
+   all is done. */
 typedef void spork_progress_callback(void *context, const spork_progress *progress);
 
 SPORK_BEGIN
