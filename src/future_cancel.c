@@ -90,7 +90,8 @@ static int cancel(struct self *self, struct pool_owner *owner, spork_future *fut
     while (error == SPORK_EWOULDBLOCK) {
         plat_mutex_lock(&owner->mutex);
         pool_collect(self, owner);
-        if (!atomic_load(&future->done)) {
+        /* It may wait in the queue again: its worker has died. */
+        if (!atomic_load(&future->done) && !cancel_queued(self, owner, future)) {
             end_running(self, owner, future);
         }
         plat_mutex_unlock(&owner->mutex);

@@ -93,11 +93,9 @@ struct pool_failure {
     char words[POOL_WORDS];
 };
 
-/* Places are offsets in the arena; for threads, which see all memory, those of in and out are
-   addresses: see map_at. */
+/* Places are offsets in the arena. */
 struct pool_map {
     arena_word opened;        /* 1: all below is filled in */
-    uint64_t are_addresses;
     uint64_t count, item_size, result_size;
     uint64_t chunk;           /* items */
     uint64_t least;           /* items of a claim, but for the last: so the log suffices */
@@ -216,6 +214,8 @@ int pool_record_grow(struct self *self, struct pool_body *body, uint32_t index);
 void pool_record_clear_result(struct self *self, struct pool_record *record);
 /* Gives back all that a record has; its worker, if it had one, is through with it. */
 void pool_record_clear(struct self *self, struct pool_record *record);
+/* Gives back the result of an item, if it is a value and there. */
+void pool_map_clear_value(struct self *self, struct pool_map *map, uint64_t index);
 /* Whether any seat has it in hand. */
 bool pool_record_in_hand(struct pool_body *body, pool_ticket ticket);
 /* Appends it to the list of the done. */
@@ -225,10 +225,6 @@ void pool_record_tell(struct pool_body *body, const struct pool_record *record);
 
 /* ---- pool_map.c ---- */
 
-/* Where in or out is. */
-static inline unsigned char *map_at(const struct pool_map *map, uint64_t place) {
-    return map->are_addresses != 0 ? (unsigned char *)(uintptr_t)place : arena_at(place);
-}
 static inline arena_word *map_log(struct pool_map *map) {
     return arena_at(map->log);
 }
@@ -258,5 +254,7 @@ uint64_t map_done(struct pool_body *body, pool_ticket ticket);
 /* Keeps why an item failed, if it is the first of those. */
 void map_fail(struct self *self, struct pool_map *map, uint64_t index,
               const struct pool_failure *failure);
+/* Whether that has been done for the item; if its worker died at it, it is finished. */
+bool map_has_failed(struct pool_map *map, uint64_t index);
 
 #endif

@@ -84,7 +84,7 @@ bool map_claim(struct pool_map *map, struct pool_seat *seat, uint64_t want, uint
 static void end_visit(struct pool_seat *seat) {
     uint64_t which = atomic_load(&seat->which) & 1;
     struct pool_claim *next = &seat->claims[1 - which];
-    atomic_store(&next->log, 0);
+    atomic_store(&next->log, UINT64_MAX); /* what it has claimed in the log is settled */
     atomic_store(&next->first, 0);
     atomic_store(&next->end, 0);
     atomic_store(&next->begun, 0);
@@ -147,12 +147,12 @@ uint64_t map_done(struct pool_body *body, pool_ticket ticket) {
 
 /* ---- failures ---- */
 
+static _Atomic int32_t *map_error(const struct pool_map *map, uint64_t index) {
+    return (_Atomic int32_t *)arena_at(map->errors) + index;
+}
+
 void map_fail(struct self *self, struct pool_map *map, uint64_t index,
               const struct pool_failure *failure) {
-    if (map->errors != 0) {
-        _Atomic int32_t *errors = arena_at(map->errors);
-        atomic_store(&errors[index], atomic_load(&failure->error));
-    }
     family_lock(self);
     uint64_t first = atomic_load(&map->first_failure);
     if (first == NO_FAILURE || index < first >> 1) {
@@ -161,4 +161,19 @@ void map_fail(struct self *self, struct pool_map *map, uint64_t index,
         arena_set(&map->first_failure, index << 1 | which);
     }
     family_commit(self);
+    /* Last: what has an error here has been told, if it had to be. */
+    if (map->errors != 0) {
+        atomic_store(map_error(map, index), atomic_load(&failure->error));
+    }
+}
+
+bool map_has_failed(struct pool_map *map, uint64_t index) {
+    uint64_t first = atomic_load(&map->first_failure);
+    if (first != NO_FAILURE && first >> 1 == index) {
+        if (map->errors != 0) {
+            atomic_store(map_error(map, index), atomic_load(&map->failures[first & 1].error));
+        }
+        return true;
+    }
+    return map->errors != 0 && atomic_load(map_error(map, index)) != 0;
 }

@@ -91,6 +91,16 @@ void pool_record_clear_result(struct self *self, struct pool_record *record) {
     }
 }
 
+void pool_map_clear_value(struct self *self, struct pool_map *map, uint64_t index) {
+    arena_word *word = &((arena_word *)arena_at(map->values))[index];
+    uint64_t block = map->values == 0 ? 0 : atomic_load(word);
+    if (block != 0) {
+        const struct pool_value *value = arena_at(block);
+        drop_value(value->data, value->size_flags);
+        give_block(self, word);
+    }
+}
+
 static void clear_map(struct self *self, struct pool_record *record) {
     uint64_t block = atomic_load(&record->map);
     struct pool_map *map = arena_at(block);
@@ -101,15 +111,9 @@ static void clear_map(struct self *self, struct pool_record *record) {
         atomic_store(&record->map, 0);
         return;
     }
-    arena_word *values = arena_at(map->values);
     bool has_values = atomic_load(&map->opened) != 0 && map->values != 0;
     for (uint64_t i = 0; has_values && i < map->count; i++) {
-        uint64_t at = atomic_load(&values[i]);
-        if (at != 0) {
-            struct pool_value *value = arena_at(at);
-            drop_value(value->data, value->size_flags);
-            give_block(self, &values[i]);
-        }
+        pool_map_clear_value(self, map, i);
     }
     give_block(self, &record->map);
 }

@@ -8,7 +8,7 @@
 static int describe(const struct pool_end *end, const spork_task *task, char *words,
                     size_t size) {
     const char *name = task != NULL ? task->name : "its task";
-    if (end->exited) {
+    if (end->exited && end->exit_code >= 0) {
         snprintf(words, size, "%s called exit(%d) in worker %s", name, end->exit_code, end->name);
         return SPORK_EEXITED;
     }
@@ -141,6 +141,11 @@ static uint32_t count_runs(const struct lost *lost, uint64_t item) {
 }
 
 static void end_item(struct lost *lost, uint64_t item) {
+    if (map_has_failed(lost->map, item)) {
+        lost->failed++;
+        return;
+    }
+    pool_map_clear_value(lost->self, lost->map, item); /* he may have come so far */
     uint32_t runs = count_runs(lost, item);
     if (lost->task != NULL && runs <= lost->task->repeats) {
         give_back(lost, item, item + 1, runs);
@@ -170,8 +175,28 @@ static void find_unnoted(struct lost *lost, const struct pool_seat *seat,
     }
 }
 
+/* A RANGE that was begun, and is not in the claim yet; which is empty else only when the visit
+   is over, and the RANGE with it. */
+static bool give_back_unnoted_range(struct lost *lost, const struct pool_end *end,
+                                    const struct pool_claim *claim) {
+    if (lost->range_ticket == 0 || atomic_load(&claim->end) != 0) {
+        return false;
+    }
+    const struct pool_record *range =
+        pool_record_of(body_of_owner(lost->owner), lost->range_ticket);
+    if (atomic_load(&range->state) ==
+        record_word(lost->range_ticket, end->seat, RECORD_RUNNING)) {
+        give_back(lost, atomic_load(&range->first), atomic_load(&range->end),
+                  note_of(lost->owner, lost->range_ticket)->runs);
+    }
+    return true;
+}
+
 static void recover_items(struct lost *lost, struct pool_seat *seat) {
     const struct pool_claim *claim = seat_claim(seat);
+    if (give_back_unnoted_range(lost, lost->end, claim)) {
+        return;
+    }
     uint64_t begun = atomic_load(&claim->begun);
     uint64_t done = atomic_load(&claim->done);
     if (begun > done) {
@@ -203,7 +228,8 @@ static void recover_map(struct self *self, struct pool_owner *owner, const struc
         pool_end_record(self, owner, range_ticket);
     }
     /* Ended with this, or by the dead, who had not come to say so. */
-    if (ended.map || state == record_word(map_ticket, 0, RECORD_DONE)) {
+    if (ended.map || (state == record_word(map_ticket, 0, RECORD_DONE) &&
+                      !note_of(owner, map_ticket)->ending)) {
         pool_settle(self, owner, map_ticket);
     }
 }

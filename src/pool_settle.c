@@ -292,7 +292,7 @@ static void settle_map(struct self *self, struct pool_owner *owner, spork_future
     if (map->values != 0) {
         take_values(self, future, map);
     } else if (future->copies_out) {
-        memcpy(future->out, map_at(map, map->out), map->count * map->result_size);
+        memcpy(future->out, arena_at(map->out), map->count * map->result_size);
     }
     if (future->errors != NULL) {
         memcpy(future->errors, arena_at(map->errors), map->count * sizeof future->errors[0]);

@@ -108,6 +108,8 @@ static int hire(struct self *self, struct pool_owner *owner, uint32_t index) {
     member->hello_deadline =
         plat_now_ns() + (patience > 0 ? patience : DEFAULT_START_MS) * (int64_t)1000000;
     owner->starts++;
+    /* It may have died already, and others have looked away from a seat that was busy. */
+    atomic_fetch_add(&body_of_owner(owner)->changes, 1);
     if (owner->closing == POOL_TERMINATED && !is_threads(owner)) {
         spork_process_kill(process); /* it was, meanwhile */
     }
@@ -282,10 +284,29 @@ static void look_at(struct self *self, struct pool_owner *owner, uint32_t index)
     }
 }
 
+/* What a dead worker has left of a stopped map, and nobody has begun, is not wanted any more. */
+static void drop_ranges(struct self *self, struct pool_owner *owner, pool_ticket map) {
+    for (uint32_t i = 0; i < owner->note_count; i++) {
+        const struct pool_note *note = &owner->notes[i];
+        struct pool_record *record = pool_record_at(body_of_owner(owner), i);
+        uint64_t queued = record_word(note->ticket, 0, RECORD_QUEUED);
+        if (note->ticket != 0 && !note->ending && atomic_load(&record->of) == map &&
+            atomic_compare_exchange_strong(
+                &record->state, &queued, record_word(note->ticket, 0, RECORD_CANCELLED))) {
+            pool_end_record(self, owner, note->ticket);
+        }
+    }
+    pool_free_ending(self, owner);
+}
+
 /* Maps that were stopped end when nobody is in them any more. */
 static void end_stopped(struct self *self, struct pool_owner *owner) {
     for (uint32_t i = 0; i < owner->note_count && owner->stopping > 0; i++) {
         struct pool_note *note = &owner->notes[i];
+        if (note->stopping && note->ranges > 0) {
+            drop_ranges(self, owner, note->ticket);
+            note = &owner->notes[i];
+        }
         if (note->stopping && note->ranges == 0 &&
             !pool_record_in_hand(body_of_owner(owner), note->ticket)) {
             note->stopping = false;
@@ -294,6 +315,10 @@ static void end_stopped(struct self *self, struct pool_owner *owner) {
                 pool_cancel_record(self, owner, i, SPORK_ECANCELLED, "the map was cancelled");
             }
         }
+    }
+    if (owner->stopping > 0) {
+        /* Who had looked at a ticket just now says nothing when it has let go of it. */
+        set_timer(owner, plat_now_ns() + FAMILY_NET_NS);
     }
 }
 

@@ -17,7 +17,6 @@ struct plan {
     bool flat;       /* items and results are as they are in memory */
     bool in_place;   /* items are not copied */
     bool out_place;  /* results are not copied */
-    bool threads;
     /* Of items that are encoded; malloc. */
     unsigned char *encoded;
     size_t encoded_size, encoded_room;
@@ -163,10 +162,10 @@ static void move(uint64_t *place, uint64_t base) {
 /* The arrays of the caller's that are used as they are. */
 static void use_in_place(const struct plan *plan, struct pool_map *map) {
     if (plan->in_place) {
-        map->in = map->are_addresses ? (uint64_t)(uintptr_t)plan->in : arena_offset(plan->in);
+        map->in = arena_offset(plan->in);
     }
     if (plan->out_place) {
-        map->out = map->are_addresses ? (uint64_t)(uintptr_t)plan->out : arena_offset(plan->out);
+        map->out = arena_offset(plan->out);
     }
 }
 
@@ -196,11 +195,6 @@ static void fill_map(const struct plan *plan, const struct pool_map *layout, uin
     if (map->out != 0) {
         /* What an item leaves untouched is what was there. */
         memcpy(arena_at(map->out), plan->out, out_size);
-    }
-    map->are_addresses = plan->threads;
-    if (map->are_addresses != 0) {
-        map->in = map->in == 0 ? 0 : (uint64_t)(uintptr_t)arena_at(map->in);
-        map->out = map->out == 0 ? 0 : (uint64_t)(uintptr_t)arena_at(map->out);
     }
     use_in_place(plan, map);
     atomic_store(&map->first_failure, NO_FAILURE);
@@ -292,17 +286,11 @@ static int check_map(const struct plan *plan) {
     return 0;
 }
 
-static void open_plan(struct plan *plan, const struct pool_owner *owner) {
-    plan->threads = owner->index >= 0;
+static void open_plan(struct plan *plan) {
     plan->flat = letters_are_flat(plan->task->types);
-    if (plan->flat) {
-        plan->in_place =
-            plan->threads || in_arena(plan->in, plan->count * plan->task->item_size);
-    }
-    if (plan->out != NULL && plan->task->types[0] != 'v') {
-        plan->out_place =
-            plan->threads || in_arena(plan->out, plan->count * plan->task->result_size);
-    }
+    plan->in_place = plan->flat && in_arena(plan->in, plan->count * plan->task->item_size);
+    plan->out_place = plan->out != NULL && plan->task->types[0] != 'v' &&
+                      in_arena(plan->out, plan->count * plan->task->result_size);
 }
 
 static void close_plan(struct plan *plan) {
@@ -332,7 +320,7 @@ static int start_map(struct self *self, spork_pool *pool, struct plan *plan,
     if (error != 0) {
         return error;
     }
-    open_plan(plan, pool->owner);
+    open_plan(plan);
     set_up_future(made, plan);
     error = plan->flat ? 0 : encode_items(plan);
     if (error == 0 && pool_has_work(pool->owner)) {

@@ -17,6 +17,10 @@ struct visit {
 
 /* ---- one item ---- */
 
+static unsigned char *place_of(uint64_t array, uint64_t offset) {
+    return (unsigned char *)arena_at(array) + offset;
+}
+
 /* A block of its own for the result, named by the map's word for it from one commit on. */
 static int keep_value(const struct visit *visit, uint64_t index, const spork_value *result) {
     struct self *self = visit->worker->self;
@@ -66,7 +70,7 @@ static int run_encoded(const struct visit *visit, uint64_t index) {
     } else if (!worker_failed(visit->worker) && map->values != 0) {
         error = keep_value(visit, index, &result);
     } else if (!worker_failed(visit->worker) && map->out != 0) {
-        error = task_write_result(visit->task, map_at(map, map->out) + index * map->result_size,
+        error = task_write_result(visit->task, place_of(map->out, index * map->result_size),
                                   &result);
     }
     spork_value_free(&result);
@@ -97,9 +101,9 @@ static void copy_number(unsigned char *to, const unsigned char *from, uint64_t s
 static void run_flat(const struct visit *visit, uint64_t index) {
     const struct pool_map *map = visit->map;
     _Alignas(max_align_t) unsigned char result[16];
-    visit->task->each(map_at(map, map->in) + index * map->item_size, result);
+    visit->task->each(place_of(map->in, index * map->item_size), result);
     if (map->out != 0 && !worker_failed(visit->worker)) {
-        copy_number(map_at(map, map->out) + index * map->result_size, result, map->result_size);
+        copy_number(place_of(map->out, index * map->result_size), result, map->result_size);
     }
 }
 

@@ -42,7 +42,9 @@
            the next of them
 
    Arrays in and out that lie in the family's memory (spork_shared_alloc, the items of a
-   spork_array) are not copied when all of the types are numbers, bool and flat structs. */
+   spork_array) are not copied when all of the types are numbers, bool and flat structs. They
+   must stay until the future is done; if it was freed, cancelled or terminated before, until
+   the pool is freed. */
 #ifndef SPORK_TASK_H
 #define SPORK_TASK_H
 
@@ -333,13 +335,13 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
     typedef struct name##_future {                                                          \
         spork_future *future;                                                               \
     } name##_future;                                                                        \
-    static inline SPORK_UNUSED int name##_get(name##_future future, R *result,              \
-                                              int64_t timeout_ms) {                         \
-        return spork_pool_take_(future.future, &name##_task, result, timeout_ms);           \
+    static inline SPORK_UNUSED int name##_get(name##_future future_, R *result_,            \
+                                              int64_t timeout_ms_) {                        \
+        return spork_pool_take_(future_.future, &name##_task, result_, timeout_ms_);        \
     }                                                                                       \
-    static inline SPORK_UNUSED int name##_next(spork_imap *imap, R *result,                 \
-                                               int64_t timeout_ms) {                        \
-        return spork_imap_take_(imap, &name##_task, result, timeout_ms);                    \
+    static inline SPORK_UNUSED int name##_next(spork_imap *imap_, R *result_,               \
+                                               int64_t timeout_ms_) {                       \
+        return spork_imap_take_(imap_, &name##_task, result_, timeout_ms_);                 \
     }
 
 #define SPORK_TASK0_(R, name)                                                               \
@@ -357,14 +359,14 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
         spork_call_begin_(&call, &name##_task);                                             \
         return call;                                                                        \
     }                                                                                       \
-    static inline SPORK_UNUSED int name##_apply(spork_pool *pool, R *result) {              \
-        spork_call call = name##_call();                                                    \
-        return spork_pool_run_(pool, &call, result);                                        \
+    static inline SPORK_UNUSED int name##_apply(spork_pool *pool_, R *result_) {            \
+        spork_call call_ = name##_call();                                                   \
+        return spork_pool_run_(pool_, &call_, result_);                                     \
     }                                                                                       \
-    static inline SPORK_UNUSED int name##_apply_async(name##_future *future,                \
-                                                      spork_pool *pool) {                   \
-        spork_call call = name##_call();                                                    \
-        return spork_pool_start_(&future->future, pool, &call);                             \
+    static inline SPORK_UNUSED int name##_apply_async(name##_future *future_,               \
+                                                      spork_pool *pool_) {                  \
+        spork_call call_ = name##_call();                                                   \
+        return spork_pool_start_(&future_->future, pool_, &call_);                          \
     }                                                                                       \
     struct spork_semicolon_
 
@@ -392,7 +394,7 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
     }                                                                                       \
     static void name##_wrap_(spork_call *call, const void *item);                           \
     SPORK_TASK_COMMON_(R, name, name##_each_, name##_wrap_, sizeof(name##_arguments))       \
-    static inline SPORK_UNUSED spork_call name##_call(LIST(SPORK_PARAMETER_, __VA_ARGS__)) {\
+    static inline SPORK_UNUSED spork_call name##_call(LIST(SPORK_PARAMETER_, __VA_ARGS__)) { \
         SPORK_CHECK_STORAGE_(0 EACH(SPORK_STRUCT_SIZE_, __VA_ARGS__));                      \
         spork_call call;                                                                    \
         spork_call_begin_(&call, &name##_task);                                             \
@@ -403,15 +405,15 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
         const name##_arguments *item_ = (const name##_arguments *)item;                     \
         *call = name##_call(LIST(SPORK_OF_ITEM_, __VA_ARGS__));                             \
     }                                                                                       \
-    static inline SPORK_UNUSED int name##_apply(spork_pool *pool, R *result,                \
+    static inline SPORK_UNUSED int name##_apply(spork_pool *pool_, R *result_,              \
                                                 LIST(SPORK_PARAMETER_, __VA_ARGS__)) {      \
-        spork_call call = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                      \
-        return spork_pool_run_(pool, &call, result);                                        \
+        spork_call call_ = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                     \
+        return spork_pool_run_(pool_, &call_, result_);                                     \
     }                                                                                       \
     static inline SPORK_UNUSED int name##_apply_async(                                      \
-        name##_future *future, spork_pool *pool, LIST(SPORK_PARAMETER_, __VA_ARGS__)) {     \
-        spork_call call = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                      \
-        return spork_pool_start_(&future->future, pool, &call);                             \
+        name##_future *future_, spork_pool *pool_, LIST(SPORK_PARAMETER_, __VA_ARGS__)) {   \
+        spork_call call_ = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                     \
+        return spork_pool_start_(&future_->future, pool_, &call_);                          \
     }                                                                                       \
     MAP(R, name, __VA_ARGS__)                                                               \
     struct spork_semicolon_
@@ -420,24 +422,24 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
 #define SPORK_MAP_OF_ONE_(R, name, T) SPORK_MAPS_(R, name, map, T)
 #define SPORK_MAP_OF_ALL_(R, name, ...) SPORK_MAPS_(R, name, starmap, name##_arguments)
 #define SPORK_MAPS_(R, name, verb, T)                                                       \
-    static inline SPORK_UNUSED int name##_##verb##_with(spork_pool *pool, T const *in,      \
-                                                        size_t count, R *out,               \
-                                                        const spork_map_options *options) { \
-        return spork_pool_map_(pool, &name##_task, in, count, out, options);                \
+    static inline SPORK_UNUSED int name##_##verb##_with(spork_pool *pool_, T const *in_,    \
+                                                        size_t count_, R *out_,             \
+                                                        const spork_map_options *options_) { \
+        return spork_pool_map_(pool_, &name##_task, in_, count_, out_, options_);           \
     }                                                                                       \
-    static inline SPORK_UNUSED int name##_##verb(spork_pool *pool, T const *in,             \
-                                                 size_t count, R *out) {                    \
-        return spork_pool_map_(pool, &name##_task, in, count, out, NULL);                   \
+    static inline SPORK_UNUSED int name##_##verb(spork_pool *pool_, T const *in_,           \
+                                                 size_t count_, R *out_) {                  \
+        return spork_pool_map_(pool_, &name##_task, in_, count_, out_, NULL);               \
     }                                                                                       \
     static inline SPORK_UNUSED int name##_##verb##_async(                                   \
-        spork_future **future, spork_pool *pool, T const *in, size_t count, R *out,         \
-        const spork_map_options *options) {                                                 \
-        return spork_pool_map_async_(future, pool, &name##_task, in, count, out, options);  \
+        spork_future **future_, spork_pool *pool_, T const *in_, size_t count_, R *out_,    \
+        const spork_map_options *options_) {                                                \
+        return spork_pool_map_async_(future_, pool_, &name##_task, in_, count_, out_, options_); \
     }                                                                                       \
-    static inline SPORK_UNUSED int name##_imap(spork_imap **imap, spork_pool *pool,         \
-                                               T const *in, size_t count,                   \
-                                               const spork_imap_options *options) {         \
-        return spork_pool_imap_(imap, pool, &name##_task, in, count, options);              \
+    static inline SPORK_UNUSED int name##_imap(spork_imap **imap_, spork_pool *pool_,       \
+                                               T const *in_, size_t count_,                 \
+                                               const spork_imap_options *options_) {        \
+        return spork_pool_imap_(imap_, pool_, &name##_task, in_, count_, options_);         \
     }
 
 #ifdef __cplusplus
