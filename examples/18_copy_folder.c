@@ -1,12 +1,12 @@
-/* Copies a folder with all that is in it, by five worker processes. Listing 000:389.
+/* Copies a folder with all that is in it, by a pool of five worker processes.
+   Listing 000:389.
 
        18_copy_folder SOURCE TARGET
 
-   The parent makes the directories and puts the names of the files into a queue. The
-   workers take them from there and report each file through a second queue, which moves
-   the progress bar. What cannot be copied is named, the rest is copied all the same, and
-   the exit code is 1. A target that exists already is filled up: what has the same name
-   there is replaced. */
+   The parent makes the directories and gives the files to the pool; each result that comes
+   back moves the progress bar. What cannot be copied is named, the rest is copied all the
+   same, and the exit code is 1. A worker that is killed costs the file that it had in hand.
+   A target that exists already is filled up: what has the same name there is replaced. */
 #include <errno.h>
 #include <spork.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ enum { WORKERS = 5, BAR = 40, CHUNK = 64 * 1024 };
 /* ---- in the workers ---- */
 
 static int copy_content(FILE *from, FILE *to) {
-    static _Thread_local char chunk[CHUNK];
+    char chunk[CHUNK];
     size_t size;
 
     while ((size = fread(chunk, 1, sizeof chunk, from)) > 0) {
@@ -30,7 +30,7 @@ static int copy_content(FILE *from, FILE *to) {
     return ferror(from) ? -1 : 0;
 }
 
-static int copy_file(const char *from, const char *to) {
+static int copy(const char *from, const char *to) {
     FILE *source = folder_open(from, "rb");
     if (source == NULL) {
         return -1;
@@ -50,27 +50,20 @@ static int copy_file(const char *from, const char *to) {
     return result != 0 ? -1 : folder_copy_permissions(from, to);
 }
 
-/* Reports nil for a file that was copied, else its name and the reason why not. */
-static int work(const char *source, const char *target, spork_queue *jobs,
-                spork_queue *reports) {
-    spork_value name;
-    spork_bytes bytes;
-    int error = 0;
+static bool copy_file(const char *source, const char *target, const char *name) {
+    char *from = folder_join(source, name);
+    char *to = folder_join(target, name);
+    bool copied = from != NULL && to != NULL && copy(from, to) == 0;
+    int error = errno;
 
-    while (error == 0 && spork_queue_get(jobs, &name, SPORK_FOREVER) == 0) {
-        error = spork_value_get_bytes(&name, &bytes);
-        char *from = error == 0 ? folder_join(source, bytes.data) : NULL;
-        char *to = error == 0 ? folder_join(target, bytes.data) : NULL;
-        bool copied = from != NULL && to != NULL && copy_file(from, to) == 0;
-        spork_value complaint = SPORK_LIST_OF(name, spork_str(strerror(errno)));
-        error = spork_queue_put(reports, copied ? spork_nil() : complaint, SPORK_FOREVER);
-        spork_value_free(&name);
-        free(from);
-        free(to);
+    free(from);
+    free(to);
+    if (!copied) {
+        spork_task_fail(error != 0 ? error : EIO, "%s", strerror(error));
     }
-    return error;
+    return copied;
 }
-SPORK_TASK(int, work, const char *, const char *, spork_queue *, spork_queue *);
+SPORK_TASK(bool, copy_file, const char *, const char *, const char *);
 
 /* ---- in the parent ---- */
 
@@ -89,61 +82,6 @@ static void must(int error) {
     }
 }
 
-/* Does at once what takes no time, and leaves files to the workers: 1 for each. */
-static size_t place(const struct folder_entry *entry, const char *from, const char *to,
-                    spork_queue *jobs) {
-    int result = 0;
-
-    switch (entry->kind) {
-    case FOLDER_FILE:
-        must(spork_queue_put_bytes(jobs, entry->path, strlen(entry->path) + 1,
-                                   SPORK_FOREVER));
-        return 1;
-    case FOLDER_DIRECTORY:
-        result = folder_make(to);
-        if (result >= 0 && entry->error != 0) {
-            complain(entry->path, strerror(entry->error));
-        }
-        break;
-    case FOLDER_LINK:
-        result = folder_copy_link(from, to);
-        break;
-    default:
-        complain(entry->path, "neither a file nor a directory nor a link");
-        break;
-    }
-    if (result < 0) {
-        complain(entry->path, strerror(errno));
-    }
-    return 0;
-}
-
-/* Calls place for every entry, or, when all is copied, gives the directories the
-   permissions of their originals: last, as these may forbid to write there, and from the
-   inside out. */
-static size_t visit(const struct folder_list *list, const char *source,
-                    const char *target, spork_queue *jobs, bool at_end) {
-    size_t count = 0;
-
-    for (size_t i = 0; i < list->count; i++) {
-        const struct folder_entry *entry =
-            &list->entries[at_end ? list->count - 1 - i : i];
-        char *from = folder_join(source, entry->path);
-        char *to = folder_join(target, entry->path);
-        if (from == NULL || to == NULL) {
-            complain(entry->path, strerror(ENOMEM));
-        } else if (!at_end) {
-            count += place(entry, from, to, jobs);
-        } else if (entry->kind == FOLDER_DIRECTORY &&
-                   folder_copy_permissions(from, to) != 0) {
-            complain(entry->path, strerror(errno));
-        }
-        free(from);
-        free(to);
-    }
-    return count;
-}
-
 static void show_progress(size_t done, size_t total) {
     double part = total == 0 ? 1.0 : (double)done / (double)total;
     int length = (int)(BAR * part);
@@ -153,63 +91,105 @@ static void show_progress(size_t done, size_t total) {
     fflush(stdout);
 }
 
-/* Waits for a report of every file. Workers that were killed have none to give. */
-static void follow(spork_queue *reports, size_t total) {
-    spork_value report;
-    spork_bytes name;
-    const char *reason;
-    size_t running = WORKERS;
-    size_t done = 0;
+/* Those of one that was ended from outside: it could not do it itself. */
+static void remove_half(const copy_file_arguments *file) {
+    char *to = folder_join(file->x1, file->x2);
 
-    show_progress(done, total);
-    while (done < total && (running > 0 || !spork_queue_empty(reports))) {
-        int error = spork_queue_get(reports, &report, 1000);
-        if (error == SPORK_EEMPTY) {
-            must(spork_active_children(NULL, 0, &running));
-            continue;
+    if (to != NULL) {
+        folder_remove(to);
+    }
+    free(to);
+}
+
+/* Each result has the place of its file in the input, whatever order they come in. */
+static void copy_files(const copy_file_arguments *files, size_t count) {
+    const spork_imap_options as_they_come = {.unordered = true};
+    spork_pool *pool;
+    spork_imap *copies;
+    size_t done = 0;
+    int error;
+
+    must(spork_pool_new(&pool, &(spork_pool_options){.workers = WORKERS}));
+    must(copy_file_imap(&copies, pool, files, count, &as_they_come));
+    show_progress(done, count);
+    while ((error = copy_file_next(copies, NULL, SPORK_FOREVER)) != SPORK_EEOF) {
+        const copy_file_arguments *file = &files[spork_imap_index(copies)];
+        if (error != 0) {
+            complain(file->x2, spork_error_detail());
         }
-        must(error);
-        if (spork_value_count(&report) == 2) {
-            must(spork_value_get_bytes(spork_value_at(&report, 0), &name));
-            must(spork_value_get_str(spork_value_at(&report, 1), &reason));
-            complain(name.data, reason);
+        if (error == SPORK_EWORKERDIED) {
+            remove_half(file);
         }
-        spork_value_free(&report);
-        show_progress(++done, total);
+        show_progress(++done, count);
     }
     printf("\n");
-    if (done < total) {
-        complain("a worker process", "it was ended before its work was done");
+    if (done < count) {
+        complain("the rest", "there are no workers any more");
     }
+    spork_imap_free(copies);
+    must(spork_pool_free(pool));
+}
+
+/* What is no file takes no time, so it is done at once. */
+static int make(const struct folder_entry *entry, const char *from, const char *to) {
+    switch (entry->kind) {
+    case FOLDER_DIRECTORY:
+        if (folder_make(to) < 0) {
+            return -1;
+        }
+        errno = entry->error;
+        return entry->error != 0 ? -1 : 0;
+    case FOLDER_LINK:
+        return folder_copy_link(from, to);
+    default:
+        complain(entry->path, "neither a file nor a directory nor a link");
+        return 0;
+    }
+}
+
+/* Last, and from the inside out, since permissions may forbid to write in a directory. */
+static int finish(const struct folder_entry *entry, const char *from, const char *to) {
+    return entry->kind == FOLDER_DIRECTORY ? folder_copy_permissions(from, to) : 0;
+}
+
+typedef int action(const struct folder_entry *entry, const char *from, const char *to);
+
+static void visit(action *act, const struct folder_entry *entry, const char *source,
+                  const char *target) {
+    char *from = folder_join(source, entry->path);
+    char *to = folder_join(target, entry->path);
+
+    if (from == NULL || to == NULL || act(entry, from, to) != 0) {
+        complain(entry->path, strerror(errno));
+    }
+    free(from);
+    free(to);
 }
 
 static void copy_folder(const struct folder_list *list, const char *source,
                         const char *target) {
-    /* Daemons: should the parent give up, nobody waits for jobs that never come. */
-    const spork_process_options daemon = {.daemon = SPORK_DAEMON_YES};
-    spork_process *workers[WORKERS];
-    spork_queue *jobs;
-    spork_queue *reports;
+    copy_file_arguments *files = calloc(list->count + 1, sizeof *files);
+    size_t count = 0;
 
-    must(spork_queue_new(&jobs, NULL));
-    must(spork_queue_new(&reports, NULL));
-    for (int i = 0; i < WORKERS; i++) {
-        must(spork_process_start(&workers[i], work_call(source, target, jobs, reports),
-                                 &daemon));
+    if (files == NULL) {
+        complain(source, strerror(errno));
+        return;
     }
-    size_t total = visit(list, source, target, jobs, false);
-    must(spork_queue_close(jobs));
-    follow(reports, total);
-    for (int i = 0; i < WORKERS; i++) {
-        must(spork_process_join(workers[i], SPORK_FOREVER, NULL));
-        spork_process_free(workers[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->entries[i].kind == FOLDER_FILE) {
+            files[count++] = (copy_file_arguments){source, target, list->entries[i].path};
+        } else {
+            visit(make, &list->entries[i], source, target);
+        }
     }
-    visit(list, source, target, jobs, true);
+    copy_files(files, count);
+    for (size_t i = list->count; i > 0; i--) {
+        visit(finish, &list->entries[i - 1], source, target);
+    }
     if (folder_copy_permissions(source, target) != 0) {
         complain(target, strerror(errno));
     }
-    spork_queue_free(jobs);
-    spork_queue_free(reports);
+    free(files);
 }
 
 int main(int argc, char **argv) {

@@ -275,6 +275,31 @@ def add_test_run(env, tests, helpers, examples):
         _add_run(env, 'tests/run_examples.py', 'examples', examples)
 
 
+# ---- Benchmarks ----
+
+def add_bench_run(env, programs):
+    """What the target bench does: bench/report.py with the chosen programs."""
+    chosen = [program for program in programs
+              if env['bench'] in ('', os.path.splitext(program.name)[0])]
+    if not chosen:
+        fail('there is no bench/%s.c' % env['bench'])
+    command = [sys.executable, 'bench/report.py', '--rounds', env['rounds'],
+               '--out', 'build/bench/' + env['SYSTEM']]
+    if env['SYSTEM'] == 'win64' and os.name != 'nt':
+        if not shutil.which('wine'):
+            say_when('bench', 'the benchmarks of win64 are left out: there is no wine')
+            return
+        command += ['--wrapper', 'wine']
+    command = ' '.join(map(shlex.quote, command + [program.path for program in chosen]))
+    if '--wrapper' in command:
+        command = 'bash -c %s' % shlex.quote('. ci/wine-env && wine_start && ' + command)
+    stamp = env.Command('bench-run', chosen, Action(command.replace('$', '$$'),
+                                                    'Benchmarks for %s' % env['LABEL']))
+    AlwaysBuild(stamp)
+    SideEffect('#build/the-terminal', stamp)
+    Alias('bench', stamp)
+
+
 # ---- The other targets ----
 
 def say_when(name, text, code=0):
@@ -295,7 +320,8 @@ def _run(name, command, env):
 def _c_files():
     found = []
     for pattern in ('include', 'include/spork', 'src', 'src/posix', 'src/win32', 'tests',
-                    'tests/cmocka', 'tests/programs', 'examples', 'examples/support', 'bench'):
+                    'tests/cmocka', 'tests/programs', 'examples', 'examples/support', 'bench',
+                    'bench/support'):
         found += Glob('#%s/*.c' % pattern) + Glob('#%s/*.h' % pattern)
     return [node.path for node in found]
 
@@ -376,6 +402,4 @@ def add_tools(env, targets):
         _run('format', 'clang-format -i ' + ' '.join(map(shlex.quote, _c_files())), env)
     else:
         say_when('format', 'format is skipped: there is no clang-format')
-    if not Glob('#bench/*.c'):
-        say_when('bench', 'there is nothing in bench/')
     _add_fuzzers(env)

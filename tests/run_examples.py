@@ -19,10 +19,12 @@ the output are those of tests/run.py. Needs nothing but the standard library.
 """
 
 import contextlib
+import glob
 import http.server
 import os
 import re
 import shutil
+import signal
 import socket
 import socketserver
 import stat
@@ -369,6 +371,62 @@ def name_a_source_that_is_not_there(case, starter):
         require(not os.path.exists(os.path.join(place, "target")), "it made the target")
 
 
+def who_has_open(path):
+    """The ids of the processes, other than this one, that have the file open."""
+    for folder in glob.glob("/proc/[0-9]*/fd"):
+        pid = int(folder.split("/")[2])
+        try:
+            names = [os.readlink(os.path.join(folder, name)) for name in os.listdir(folder)]
+        except OSError:
+            continue  # it has ended, or is another user's
+        if path in names and pid != os.getpid():
+            yield pid
+
+
+@contextlib.contextmanager
+def killing(path):
+    """Kills the process that opens the file, meanwhile: a list with its id, when it has been."""
+    killed, over = [], threading.Event()
+
+    def look():
+        while not killed and not over.wait(0.02):
+            for pid in who_has_open(path):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        looker.join()
+
+
+def lose_only_the_file_of_a_worker_that_is_killed(case, starter):
+    with Place() as place:
+        source, target = os.path.join(place, "source"), os.path.join(place, "target")
+        put(source, "held", b"held")
+        for number in range(100):
+            put(source, f"sub/{number}", b"x" * number)
+        # Who copies it waits here for a reader that never comes.
+        os.makedirs(target)
+        os.mkfifo(os.path.join(target, "held"))
+        with killing(os.path.join(source, "held")) as killed:
+            ended = copy(case, starter, source, target)
+        yield ended
+        require_end(ended, case, 1)
+        require(len(killed) == 1, f"{len(killed)} processes had the file open")
+        require("held: worker PoolWorker-" in ended.errors and "SIGKILL" in ended.errors,
+                "it does not say which file was lost, and how")
+        require(ended.errors.count("\n") == 1, "there are other complaints")
+        require_progress(ended.output)
+        require(not os.path.lexists(os.path.join(target, "held")), "half a file is left")
+        want = contents(source, True)
+        del want["held"]
+        require(contents(target, True) == want, "the rest was not copied")
+
+
 # ---- Pages of the web ----
 
 class Server(socketserver.ThreadingTCPServer):
@@ -496,6 +554,10 @@ def cases_of(program, options, folder):
         for act in (fill_up_a_target_that_exists, name_what_cannot_be_read,
                     refuse_what_would_destroy, name_a_source_that_is_not_there):
             yield make_case(program, act, None, options)
+        if options.native and not run.WINDOWS:
+            yield from (make_case(program, lose_only_the_file_of_a_worker_that_is_killed, method,
+                                  options)
+                        for method in options.methods if method != "thread")
         return
     if SCRAPER in name:
         yield from (make_case(program, scrape_all_but_what_is_refused, method, options)

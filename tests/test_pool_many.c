@@ -102,10 +102,10 @@ static int await_ready(struct program *program, int64_t *pids) {
         spork_sleep_ms(1);
     }
     int count = 0;
-    for (const char *at = program_output(program); at != NULL && count < MOST_PIDS;
-         at = strchr(at + 1, '\n')) {
-        at += *at == '\n';
+    const char *at = program_output(program);
+    while (count < MOST_PIDS && (at = strstr(at, "worker ")) != NULL) {
         count += sscanf(at, "worker %" SCNd64, &pids[count]) == 1;
+        at++;
     }
     return count;
 }

@@ -399,4 +399,53 @@ TEST(terminate_ends_a_map_in_the_middle) {
     free_pool(pool);
 }
 
+/* Begins, and ends when the test lets it. */
+static int64_t begin_and_wait(spork_array *counts, spork_event *go) {
+    count_up(counts, 0);
+    spork_event_wait(go, PATIENCE_MS);
+    return count_up(counts, 1);
+}
+SPORK_TASK(int64_t, begin_and_wait, spork_array *, spork_event *);
+
+struct ending {
+    spork_pool *pool;
+    spork_array *counts;
+};
+
+static void terminate_when_begun(void *context, const spork_progress *progress) {
+    const struct ending *ending = context;
+    if (progress->done < progress->total) {
+        assert_true(wait_for_count(ending->counts, 0, 2));
+        OK(spork_pool_terminate(ending->pool));
+    }
+}
+
+TEST(what_a_map_was_given_is_the_callers_again_when_the_map_was_terminated) {
+    enum { ITEMS = 6 };
+    spork_array *counts = new_counts(2);
+    spork_event *go = new_event();
+    spork_pool *pool = new_pool(2);
+    struct ending ending = {pool, counts};
+    begin_and_wait_arguments in[ITEMS];
+    int64_t out[ITEMS];
+    for (int i = 0; i < ITEMS; i++) {
+        in[i] = (begin_and_wait_arguments){counts, go};
+    }
+    const spork_map_options options = {.progress = terminate_when_begun,
+                                       .progress_context = &ending};
+    FAILS(SPORK_ECANCELLED, begin_and_wait_starmap_with(pool, in, ITEMS, out, &options));
+    for (int i = 0; i < ITEMS; i++) {
+        out[i] = UNTOUCHED;
+    }
+    OK(spork_event_set(go));
+    OK(spork_pool_join(pool, PATIENCE_MS));
+    for (int i = 0; i < ITEMS; i++) {
+        assert_int_equal(out[i], UNTOUCHED);
+    }
+    assert_int_equal(count_of(counts, 0), 2); /* no other item has begun */
+    free_pool(pool);
+    spork_event_free(go);
+    spork_array_free(counts);
+}
+
 TEST_MAIN

@@ -87,5 +87,7 @@ int64_t bench_now(void);
 /* Ties this thread to a processor; -1: to all. Where that cannot be done, nothing. */
 void bench_pin(int processor);
 void bench_relax(void);
+/* Lets another thread run. */
+void bench_yield(void);
 
 #endif
