@@ -1,4 +1,5 @@
-/* Pools: a trivial task for each item of a map, one call there and back, and work that computes. */
+/* Pools: a trivial task for each item of a map, one call there and back, and work that
+   computes. */
 #include "support/bench.h"
 
 enum { ITEMS = 1 << 20, CALLS = 5000, FIBONACCI = 27, TASKS = 64, WORKERS = 2 };

@@ -206,7 +206,7 @@ int spork_as_completed_next(spork_as_completed *order, spork_future **future,
         found = take_first(order);
     }
     if (found == NULL) {
-        return error_set(SPORK_EBUSY, "another thread has taken it");
+        return error_set(SPORK_ESTATE, "an order is used by two threads");
     }
     *future = found;
     return 0;

@@ -10,7 +10,8 @@
 
 enum {
     DEFAULT_START_MS = 10000,
-    RETRY_NS = 100000000, /* after a start that failed */
+    RETRY_NS = 100000000, /* after a start that failed, while there are others, */
+    NAP_NS = 10000000,    /* and while there are none */
     PATIENCE = 8          /* more deaths in a row than there are workers, before it is given up */
 };
 
@@ -353,24 +354,36 @@ static bool may_hire(struct self *self, struct pool_owner *owner) {
     return wants && (owner->ever_ready || owner->unready_deaths == 0);
 }
 
-static void hire_for_empty(struct self *self, struct pool_owner *owner) {
-    for (uint32_t i = 0; i < seat_count(owner); i++) {
-        if (owner->members[i].process != NULL || owner->members[i].busy ||
-            !may_hire(self, owner)) {
-            continue;
+/* While there are others, a start that failed is tried again later. The last one is tried until
+   it succeeds or the pool is given up: who polls its native is told of nothing any more. */
+static bool hire_at_last(struct self *self, struct pool_owner *owner, uint32_t index) {
+    while (may_hire(self, owner)) {
+        if (hire(self, owner, index) == 0) {
+            set_timer(owner, owner->members[index].hello_deadline);
+            offer_maps(self, owner);
+            return true;
         }
-        if (plat_now_ns() < owner->next_start) {
-            set_timer(owner, owner->next_start);
-            return;
-        }
-        if (hire(self, owner, i) != 0) {
-            note_unready(owner, spork_error_detail());
+        note_unready(owner, spork_error_detail());
+        if (pool_has_staff(owner)) {
             owner->next_start = plat_now_ns() + RETRY_NS;
             set_timer(owner, owner->next_start);
+            return false;
+        }
+        plat_sleep_ns(NAP_NS);
+    }
+    return false;
+}
+
+static void hire_for_empty(struct self *self, struct pool_owner *owner) {
+    for (uint32_t i = 0; i < seat_count(owner); i++) {
+        bool empty = owner->members[i].process == NULL && !owner->members[i].busy;
+        if (empty && plat_now_ns() < owner->next_start) {
+            set_timer(owner, owner->next_start);
             return;
         }
-        set_timer(owner, owner->members[i].hello_deadline);
-        offer_maps(self, owner);
+        if (empty && may_hire(self, owner) && !hire_at_last(self, owner, i)) {
+            return;
+        }
     }
 }
 

@@ -81,8 +81,9 @@ bench_stream *bench_stream_open(void *memory, bool writes) {
     }
     stream->handle = INVALID_HANDLE_VALUE;
     for (int i = 0; i < 5000 && writes && stream->handle == INVALID_HANDLE_VALUE; i++) {
-        stream->handle = CreateFileA(place->name, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-                                     NULL, OPEN_EXISTING, 0, NULL);
+        stream->handle =
+            CreateFileA(place->name, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                        OPEN_EXISTING, 0, NULL);
         if (stream->handle == INVALID_HANDLE_VALUE) {
             Sleep(1);
         }

@@ -80,8 +80,8 @@ SPORK_API spork_waitable spork_on_future(spork_future *future);
 
 /* Delivers count futures in the order in which they are done; those that are already come
    first, in their order here. They must live as long as this; each may be in one such at a
-   time. Errors: SPORK_EINVAL (with the index), SPORK_EBUSY (one is in another), SPORK_ENOMEM,
-   SPORK_ESTATE (another process's). */
+   time. One thread at a time may use it. Errors: SPORK_EINVAL (with the index), SPORK_EBUSY (one
+   is in another), SPORK_ENOMEM, SPORK_ESTATE (another process's). */
 SPORK_API int spork_as_completed_new(spork_as_completed **order, spork_future *const *futures,
                                      size_t count);
 /* Waits for the next one. Errors: SPORK_EEOF (all have been delivered), SPORK_ETIMEDOUT,

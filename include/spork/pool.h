@@ -72,7 +72,7 @@ struct spork_map_options {
     spork_future_callback *callback;
     spork_future_callback *error_callback;
     void *context;
-    spork_progress_callback *progress; /* called by the calls that wait for this map */
+    spork_progress_callback *progress; /* called by ..._map_with and spork_future_get */
     void *progress_context;
 };
 
@@ -123,7 +123,9 @@ SPORK_API int64_t spork_pool_pending(spork_pool *pool);
    *done, when not NULL, is how many futures became done. Errors: SPORK_EINVAL, SPORK_ESTATE. */
 SPORK_API int spork_pool_poll(spork_pool *pool, size_t *done);
 /* What an event loop polls: see spork_doorbell_native. Ready when spork_pool_poll has something
-   to do, which also makes it quiet again. It belongs to the pool. Errors: SPORK_EINVAL, those of
+   to do, which also makes it quiet again. It belongs to the pool. What only time brings to light,
+   a new worker that hangs before spork_init, does not make it ready: poll now and then, too.
+   Errors: SPORK_EINVAL, those of
    spork_doorbell_new. */
 SPORK_API int spork_pool_native(spork_pool *pool, intptr_t *native);
 /* For spork_wait and doorbells: ready when spork_pool_poll would have something to do. */
