@@ -141,11 +141,26 @@ void family_sweep(void) {
     }
 }
 
+/* Those whose parent was buried: nobody else may be watching them. */
+static void bury_left_behind(void) {
+    uint64_t used = atomic_load(&arena->processes_used);
+    for (uint32_t i = 1; i < used; i++) {
+        struct process_slot *slot = &arena->processes[i];
+        slot_reference process = slot_reference_of(i, atomic_load(&slot->generation));
+        if (atomic_load(&slot->state) != PROCESS_FREE && atomic_load(&slot->parent) == 0) {
+            family_bury(process);
+        }
+    }
+}
+
 int family_reserve(slot_reference *process, uint64_t flags) {
     int error;
     struct self *self = sleep_enter(&error);
     if (self == NULL) {
         return error;
+    }
+    if (family_self() != 0) {
+        bury_left_behind(); /* one that starts others, and never sleeps for long, comes by here */
     }
     for (int round = 0; round < 2; round++) {
         family_lock(self);
@@ -448,18 +463,6 @@ void family_bury(slot_reference process) {
     if (family_is(process) && atomic_load(&slot->buried) == 1 &&
         (atomic_load(&slot->state) != PROCESS_ENDED || orphan)) {
         close_grave(process);
-    }
-}
-
-/* Those whose parent was buried: nobody else may be watching them. */
-static void bury_left_behind(void) {
-    uint64_t used = atomic_load(&arena->processes_used);
-    for (uint32_t i = 1; i < used; i++) {
-        struct process_slot *slot = &arena->processes[i];
-        slot_reference process = slot_reference_of(i, atomic_load(&slot->generation));
-        if (atomic_load(&slot->state) != PROCESS_FREE && atomic_load(&slot->parent) == 0) {
-            family_bury(process);
-        }
     }
 }
 

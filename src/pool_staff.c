@@ -369,7 +369,11 @@ static bool hire_at_last(struct self *self, struct pool_owner *owner, uint32_t i
             set_timer(owner, owner->next_start);
             return false;
         }
+        owner->members[index].busy = true; /* the seat is this thread's */
+        plat_mutex_unlock(&owner->mutex);
         plat_sleep_ns(NAP_NS);
+        plat_mutex_lock(&owner->mutex);
+        owner->members[index].busy = false;
     }
     return false;
 }

@@ -16,6 +16,15 @@ static inline SPORK_UNUSED int storm_begin(int kills, int kills_on_windows) {
     return spork_has_start_method(SPORK_METHOD_FORK) ? kills : kills_on_windows;
 }
 
+/* For a test that forks while it has a second thread. */
+static inline SPORK_UNUSED void needs_forks_beside_threads(void) {
+#ifdef __SANITIZE_THREAD__
+    if (spork_get_start_method() == SPORK_METHOD_FORK) {
+        SKIP("the thread sanitizer sees the threads of a fork's parent in the fork");
+    }
+#endif
+}
+
 /* 0 to below - 1. */
 static inline SPORK_UNUSED int storm_random(int below) {
     storm_state = storm_state * 6364136223846793005u + 1442695040888963407u;

@@ -2,6 +2,7 @@
    whoever waits, or comes later, is told why, and their ends are prompt. */
 #include "support_memory.h"
 #include "support_pool.h"
+#include "support_storm.h"
 
 enum { WORKERS = 3, PROMPT_MS = 3000 };
 
@@ -143,6 +144,7 @@ SPORK_TASK(int, kill_all_again_and_again);
 
 static spork_process *start_killer(spork_pool *pool) {
     spork_process *killer = NULL;
+    needs_forks_beside_threads();
     victims = pool;
     atomic_store(&is_over, false);
     OK(spork_process_start(&killer, kill_all_again_and_again_call(),

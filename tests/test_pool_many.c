@@ -73,7 +73,8 @@ TEST_SLOW(a_pool_of_200_workers_maps_all_of_them_at_once, 120) {
     spork_barrier *all;
     spork_barrier_options options = {.parties = workers};
     OK(spork_barrier_new(&all, &options));
-    spork_pool *pool = new_pool(workers);
+    spork_pool *pool = new_pool_with(
+        (spork_pool_options){.workers = workers, .start_timeout_ms = 3 * PATIENCE_MS});
     for (int round = 0; round < 2; round++) {
         for (int64_t i = 0; i < workers; i++) {
             in[i] = (meet_all_arguments){all, i};
@@ -91,6 +92,10 @@ TEST_SLOW(a_pool_of_200_workers_maps_all_of_them_at_once, 120) {
 /* ---- the end of the program ---- */
 
 enum { MOST_PIDS = 8, EXIT_MS = 1000 };
+
+/* The thread sanitizer would sleep for a second at the end of a program that has threads, and
+   wants them to be joined. */
+static const char sanitizer[] = "TSAN_OPTIONS=report_thread_leaks=0:atexit_sleep_ms=0";
 
 /* Reads "worker PID" lines until "ready". */
 static int await_ready(struct program *program, int64_t *pids) {
@@ -117,7 +122,7 @@ static void leaves_nobody(const char *how, int expected) {
     int64_t pids[MOST_PIDS];
     int code = -1;
     snprintf(variable, sizeof variable, "SPORK_START_METHOD=%s", method);
-    const char *environment[] = {variable, NULL};
+    const char *environment[] = {variable, sanitizer, NULL};
     struct program *program = program_start(&(struct program_options){
         .name = "pool_probe", .arguments = arguments, .environment = environment,
         .merged = true});

@@ -96,8 +96,9 @@ static int kill_at_random(uint64_t seed) {
         row = begun == atomic_load(&board->begun) ? row : 0;
         begun = atomic_load(&board->begun);
         EXPECT(spork_pool_pids(storm.pool, pids, WORKERS, &count) == 0);
-        if (row < IN_A_ROW && count > 0) {
-            native_process_kill(pids[(seed >> 20) % count]);
+        int64_t victim = count > 0 ? pids[(seed >> 20) % count] : 0;
+        if (row < IN_A_ROW && victim != 0 && native_process_runs(victim)) {
+            native_process_kill(victim);
             row++;
             atomic_fetch_add(&storm.killed, 1);
         }
@@ -110,6 +111,7 @@ SPORK_TASK(int, kill_at_random, uint64_t);
 static void begin_storm(int kills, int64_t max_tasks) {
     int least_ms = native_is_windows() ? 150 : 30;
     storm.kills = storm_begin(kills, kills / ON_WINDOWS);
+    needs_forks_beside_threads();
     storm.most_ms = kills > 500 ? least_ms : least_ms / 2 * 3;
     note_memory();
     OK(spork_shared_memory_new(&storm.memory, sizeof *board, NULL));
@@ -119,6 +121,7 @@ static void begin_storm(int kills, int64_t max_tasks) {
                                                     .initializer = &call,
                                                     .max_tasks = max_tasks,
                                                     .force_fork = true});
+    OK(work_apply(storm.pool, NULL, 0)); /* one is ready: a death before that may break it */
     OK(spork_process_start(&storm.killer, kill_at_random_call((uint64_t)storm_random(1 << 30)),
                            &(spork_process_options){.method = SPORK_METHOD_THREAD}));
 }

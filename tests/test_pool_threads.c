@@ -106,6 +106,37 @@ TEST_SLOW(four_threads_of_a_process_share_a_pool, 60) {
     assert_int_equal(atomic_load(&called_back), (THREADS + 1) * 40);
 }
 
+static int poll_until_done(void) {
+    int64_t limit = spork_now_ms() + PATIENCE_MS;
+    size_t done = 0;
+    while (spork_pool_pending(own_pool) > 0) {
+        EXPECT(spork_pool_poll(own_pool, &done) == 0);
+        EXPECT(spork_now_ms() < limit);
+    }
+    return 0;
+}
+SPORK_TASK(int, poll_until_done);
+
+TEST(several_threads_poll_a_pool_that_has_a_native) {
+    enum { THREADS = 3, TASKS = 3000 };
+    spork_process *threads[THREADS];
+    const spork_apply_options options = {.callback = note_call};
+    intptr_t native;
+    own_pool = new_pool(2);
+    OK(spork_pool_native(own_pool, &native));
+    for (int i = 0; i < TASKS; i++) {
+        OK(spork_pool_apply_async(NULL, own_pool, square_call(i), &options));
+    }
+    for (int i = 0; i < THREADS; i++) {
+        threads[i] = start_thread(poll_until_done_call());
+    }
+    for (int i = 0; i < THREADS; i++) {
+        finish(threads[i]);
+    }
+    free_pool(own_pool);
+    assert_int_equal(atomic_load(&called_back), TASKS);
+}
+
 static int get_shared(void) {
     const spork_value *result = NULL;
     int64_t number = 0;
