@@ -156,12 +156,25 @@ static void fill_up(spork_imap *imap) {
 
 /* ---- the output ---- */
 
+/* The one that was done first; NULL: none is. */
+static struct entry *first_done(const spork_imap *imap) {
+    struct entry *first = NULL;
+    for (size_t i = 0; i < imap->look_ahead; i++) {
+        struct entry *entry = &imap->window[i];
+        if (entry->future != NULL && atomic_load(&entry->future->done) &&
+            (first == NULL || entry->future->number < first->future->number)) {
+            first = entry;
+        }
+    }
+    return first;
+}
+
 /* Waits for the one that is to be delivered next, in the order of the input or as they come. */
 static int find_next(spork_imap *imap, int64_t timeout_ms, struct entry **entry) {
-    struct entry *owners[1] = {&imap->window[imap->taken % imap->look_ahead]};
     size_t count = 0;
+    *entry = &imap->window[imap->taken % imap->look_ahead];
     if (!imap->unordered) {
-        imap->things[count++] = spork_on_future(owners[0]->future);
+        imap->things[count++] = spork_on_future((*entry)->future);
     }
     for (size_t i = 0; i < imap->look_ahead && imap->unordered; i++) {
         if (imap->window[i].future != NULL) {
@@ -169,18 +182,12 @@ static int find_next(spork_imap *imap, int64_t timeout_ms, struct entry **entry)
         }
     }
     int error = spork_wait(imap->things, count, SPORK_WAIT_ANY, timeout_ms, NULL);
-    if (error != 0 || !imap->unordered) {
-        *entry = owners[0];
-        return error;
+    if (error == 0 && imap->unordered) {
+        *entry = first_done(imap);
     }
-    count = 0;
-    for (size_t i = 0; i < imap->look_ahead; i++) {
-        if (imap->window[i].future != NULL && imap->things[count++].ready) {
-            *entry = &imap->window[i];
-            return 0;
-        }
-    }
-    return error_set(SPORK_ESTATE, "an iterator is used by two threads");
+    return error == 0 && *entry == NULL
+               ? error_set(SPORK_ESTATE, "an iterator is used by two threads")
+               : error;
 }
 
 static int tell_end(spork_imap *imap) {

@@ -15,6 +15,7 @@ struct spork_future {
     pool_ticket ticket;
     slot_reference process; /* that it belongs to */
     _Atomic bool done;      /* what is below stands; written under the pool's mutex */
+    uint64_t number;        /* among those of its pool, in the order in which they were done */
     bool dropped;           /* freed before it was done: nothing is written for it any more */
     _Atomic uint32_t references;
     int error;

@@ -304,7 +304,6 @@ static int run_initializer(struct worker *worker) {
 static void refuse(struct worker *worker) {
     struct process_slot *slot = family_slot(process_slot_of(spork_current_process()));
     snprintf(slot->words, sizeof slot->words, "%s", worker->failure.words);
-    atomic_store(&slot->refusal, (uint64_t)(int64_t)atomic_load(&worker->failure.error));
     set_phase(worker, SEAT_REFUSED);
 }
 

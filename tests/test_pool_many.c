@@ -164,6 +164,11 @@ TEST(so_does_one_that_closed_its_pool_and_did_not_wait_for_it) {
     leaves_nobody("close", 5);
 }
 
+TEST(so_does_one_whose_workers_are_no_daemons) {
+    needs_processes(); /* a thread that is no daemon is waited for */
+    leaves_nobody("parents", 4);
+}
+
 TEST(so_does_one_that_is_killed) {
     leaves_nobody("stay", 0);
 }

@@ -1,8 +1,8 @@
 /* For tests/test_pool_many.c and test_pool_signals.c: a program that ends while it has a pool, in
    the way that its argument says: return, exit, close (and return), idle (with nothing to do),
-   stay (until it is killed), linger (the same, with nothing to do), wait (the same, in a map), or
-   handle (waits in a map, and has a handler of its own for interrupts). The last two are a group
-   of processes. */
+   parents (return; the workers are no daemons), stay (until it is killed), linger (the same, with
+   nothing to do), wait (the same, in a map), or handle (waits in a map, and has a handler of its
+   own for interrupts). The last two are a group of processes. */
 #include <inttypes.h>
 #include <spork.h>
 #include <stdio.h>
@@ -102,7 +102,9 @@ int main(int argc, char **argv) {
     if (strcmp(how, "handle") == 0) {
         signals_note_interrupts();
     }
-    NEED(spork_pool_new(&pool, &(spork_pool_options){.workers = WORKERS}));
+    const spork_daemon daemon =
+        strcmp(how, "parents") == 0 ? SPORK_DAEMON_NO : SPORK_DAEMON_DEFAULT;
+    NEED(spork_pool_new(&pool, &(spork_pool_options){.workers = WORKERS, .daemon = daemon}));
     if (!is_idle && strcmp(how, "handle") != 0) {
         NEED(give_work(pool));
     }
