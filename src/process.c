@@ -236,6 +236,9 @@ int process_launch_only(struct spork_process *process) {
 }
 
 int process_hello(struct self *self, struct spork_process *process, int64_t deadline) {
+    if (process->method == SPORK_METHOD_THREAD) {
+        return 0; /* it runs, or has run */
+    }
     int result = launch_look_for_hello(process->slot);
     if (result == SPORK_EWOULDBLOCK && deadline != DEADLINE_NOW) {
         result = launch_await_hello(self, process->slot, deadline);
