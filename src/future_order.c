@@ -1,6 +1,7 @@
 /* Futures in the order in which they are done. */
 #include <stdlib.h>
 
+#include "deadline.h"
 #include "future.h"
 #include "wait.h"
 
@@ -194,12 +195,17 @@ int spork_as_completed_next(spork_as_completed *order, spork_future **future,
     if (order == NULL || future == NULL) {
         return error_set(SPORK_EINVAL, "an order, and a place for its next future, are needed");
     }
+    int64_t ignored;
+    int error = deadline_from(timeout_ms, &ignored);
+    if (error != 0) {
+        return error;
+    }
     spork_future *found = take_first(order);
     if (found == NULL && order->taken == order->count) {
         return error_set(SPORK_EEOF, "all futures have been delivered");
     }
     if (found == NULL) {
-        int error = wait_for_news(order, timeout_ms);
+        error = wait_for_news(order, timeout_ms);
         if (error != 0) {
             return error;
         }

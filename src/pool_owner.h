@@ -97,7 +97,7 @@ struct pool_owner {
     bool collecting;
     uint32_t stopping;       /* maps */
     uint64_t pending;        /* futures that are not done */
-    uint64_t finished;       /* futures that are */
+    _Atomic uint64_t finished; /* futures that are */
     /* tasks */
     const spork_task **tasks;
     uint32_t task_count;

@@ -166,7 +166,7 @@ static void finish_future(struct pool_owner *owner, spork_future *future) {
     bool calls = future->error == 0 ? future->callback != NULL : future->error_callback != NULL;
     bool in_order = future->order != NULL;
     owner->pending--;
-    future->number = ++owner->finished;
+    future->number = atomic_fetch_add(&owner->finished, 1) + 1;
     if (calls) {
         call_back_later(owner, future);
     }

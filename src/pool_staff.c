@@ -86,6 +86,12 @@ static int start_worker(struct self *self, struct pool_owner *owner, uint32_t in
     return 0;
 }
 
+/* Until when one that has just been started has to say hello. */
+static int64_t hello_deadline(const struct pool_owner *owner) {
+    int64_t patience = owner->options.start_timeout_ms;
+    return plat_now_ns() + (patience > 0 ? patience : DEFAULT_START_MS) * (int64_t)1000000;
+}
+
 static int hire(struct self *self, struct pool_owner *owner, uint32_t index) {
     struct pool_member *member = &owner->members[index];
     struct pool_seat *seat = pool_seat_at(body_of_owner(owner), index);
@@ -103,11 +109,9 @@ static int hire(struct self *self, struct pool_owner *owner, uint32_t index) {
         atomic_store(&seat->phase, SEAT_EMPTY);
         return error;
     }
-    int64_t patience = owner->options.start_timeout_ms;
     member->process = process;
     member->pid = spork_process_pid(process);
-    member->hello_deadline =
-        plat_now_ns() + (patience > 0 ? patience : DEFAULT_START_MS) * (int64_t)1000000;
+    member->hello_deadline = hello_deadline(owner);
     owner->starts++;
     /* It may have died already, and others have looked away from a seat that was busy. */
     atomic_fetch_add(&body_of_owner(owner)->changes, 1);
@@ -132,8 +136,11 @@ int pool_hire_all(struct self *self, struct pool_owner *owner) {
     for (uint32_t i = 0; i < seat_count(owner) && error == 0; i++) {
         error = hire(self, owner, i);
     }
+    /* All have been starting at one time: each has its time from now on. */
+    int64_t deadline = hello_deadline(owner);
     for (uint32_t i = 0; i < seat_count(owner) && error == 0; i++) {
         struct pool_member *member = &owner->members[i];
+        member->hello_deadline = deadline;
         error = process_hello(self, member->process, member->hello_deadline);
         member->said_hello = error == 0;
     }

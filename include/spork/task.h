@@ -366,7 +366,7 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
     static inline SPORK_UNUSED int name##_apply_async(name##_future *future_,               \
                                                       spork_pool *pool_) {                  \
         spork_call call_ = name##_call();                                                   \
-        return spork_pool_start_(&future_->future, pool_, &call_);                          \
+        return spork_pool_start_(future_ == NULL ? NULL : &future_->future, pool_, &call_); \
     }                                                                                       \
     struct spork_semicolon_
 
@@ -413,7 +413,7 @@ SPORK_HANDLES(SPORK_HANDLE_TRAITS_)
     static inline SPORK_UNUSED int name##_apply_async(                                      \
         name##_future *future_, spork_pool *pool_, LIST(SPORK_PARAMETER_, __VA_ARGS__)) {   \
         spork_call call_ = name##_call(LIST(SPORK_NAME_, __VA_ARGS__));                     \
-        return spork_pool_start_(&future_->future, pool_, &call_);                          \
+        return spork_pool_start_(future_ == NULL ? NULL : &future_->future, pool_, &call_); \
     }                                                                                       \
     MAP(R, name, __VA_ARGS__)                                                               \
     struct spork_semicolon_

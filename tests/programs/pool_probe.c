@@ -73,6 +73,8 @@ static int wait_with_a_handler(spork_pool *pool) {
     fflush(stdout);
     int error = spork_future_get(map, NULL, SPORK_FOREVER);
     printf("ended %s: %s\n", spork_error_name(error), spork_error_detail());
+    spork_future_free(map);
+    spork_semaphore_free(begun);
     NEED(give_back_apply(pool, &result, 6));
     NEED(spork_pool_free(pool));
     return result;
