@@ -30,7 +30,7 @@ static int64_t length(spork_bytes bytes) {
 SPORK_TASK(int64_t, length, spork_bytes);
 
 static spork_value give_text(int64_t size) {
-    static char text[100000];
+    static _Thread_local char text[100000];
     memset(text, 'x', sizeof text - 1);
     text[(size_t)size % sizeof text] = '\0';
     return spork_str(text);

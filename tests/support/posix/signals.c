@@ -2,14 +2,16 @@
 #include "support_signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t interrupted;
+/* Asked by other threads, too: lock-free, so a handler may set it. */
+static atomic_bool interrupted;
 
 static void note(int signal) {
     (void)signal;
-    interrupted = 1;
+    atomic_store(&interrupted, true);
 }
 
 bool signals_lead_group(void) {
@@ -31,5 +33,5 @@ void signals_note_interrupts(void) {
 }
 
 bool signals_were_interrupted(void) {
-    return interrupted != 0;
+    return atomic_load(&interrupted);
 }
