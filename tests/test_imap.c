@@ -15,7 +15,7 @@ static void numbers_from_0(int64_t *in, size_t count) {
 /* ---- order ---- */
 
 static void squares_in_order(spork_pool *pool, size_t count, size_t look_ahead) {
-    int64_t in[300];
+    int64_t in[300] = {0};
     spork_imap *imap = NULL;
     int64_t got = -1;
     numbers_from_0(in, count);
