@@ -37,14 +37,16 @@ void worker_fail(struct worker *worker, int error) {
 }
 
 int spork_task_fail(int error, const char *format, ...) {
-    char words[POOL_WORDS];
+    char words[POOL_WORDS] = "";
     va_list arguments;
     if (error == 0) {
         return error_set(SPORK_EINVAL, "0 is no error that a task could fail with");
     }
-    va_start(arguments, format);
-    vsnprintf(words, sizeof words, format == NULL ? "" : format, arguments);
-    va_end(arguments);
+    if (format != NULL) {
+        va_start(arguments, format);
+        vsnprintf(words, sizeof words, format, arguments);
+        va_end(arguments);
+    }
     if (here != NULL) {
         keep_failure(here, error, words);
     }
