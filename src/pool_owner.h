@@ -78,7 +78,6 @@ struct pool_owner {
     /* workers */
     struct pool_member *members;
     uint64_t number;         /* of incarnations */
-    uint64_t starts;         /* that succeeded */
     bool ever_ready;
     int unready_deaths;      /* in a row, */
     char last_trouble[POOL_WORDS]; /* and what the last one was */

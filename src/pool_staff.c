@@ -112,7 +112,6 @@ static int hire(struct self *self, struct pool_owner *owner, uint32_t index) {
     member->process = process;
     member->pid = spork_process_pid(process);
     member->hello_deadline = hello_deadline(owner);
-    owner->starts++;
     /* It may have died already, and others have looked away from a seat that was busy. */
     atomic_fetch_add(&body_of_owner(owner)->changes, 1);
     if (owner->closing == POOL_TERMINATED && !is_threads(owner)) {

@@ -21,9 +21,10 @@
 
    When a worker is killed, the task that it ran fails with SPORK_EWORKERDIED, or runs again
    where it was declared SPORK_REPEATABLE. Nothing else is lost, and the worker is replaced. When
-   workers die before they could begin, as many in a row as the pool has, or when an initializer
-   fails, the pool is broken: all that was given to it ends with SPORK_EBROKEN, and so does
-   what is given to it from then on; the detail says why.
+   all workers die before the first of them could begin, when later as many as there are and
+   eight more do so in a row, or when an initializer fails, the pool is broken: all that was
+   given to it ends with SPORK_EBROKEN, and so does what is given to it from then on; the detail
+   says why.
 
    A pool belongs to the process that made it and does not travel; several threads may use it at
    once. Workers are daemons unless asked otherwise, so their tasks cannot start processes. */
