@@ -45,7 +45,8 @@ static inline slot_reference slot_reference_of(uint32_t index, uint64_t generati
    the one who buries its process clears last; generation rises when it is let go, so that
    its old reference is known to be dead. */
 struct thread_slot {
-    struct plat_bell bell;
+    /* Two lines of a cache, which are fetched together: threads do not share them. */
+    _Alignas(128) struct plat_bell bell;
     arena_word process;         /* slot_reference of its process; 0: free; or STRANGER */
     _Atomic uint64_t generation;
     _Atomic uint64_t watching;  /* offset of the waiters it sleeps at; 0: none */
@@ -106,12 +107,15 @@ struct handle_slot {
     arena_word generation;
     arena_word kind;   /* spork_handle_kind; 0: free */
     arena_word body;   /* heap block; next free slot + 1 when free */
-    arena_word holders; /* hold records */
+    arena_word holders; /* hold records; above them HOLDERS_CHANGE for each change of them */
     arena_word first;  /* first hold record, by handle */
     arena_word dying;  /* 1: the holder of the last record is taking it apart */
     arena_word maker;  /* process */
     arena_word travelled; /* 1: a process beside the maker has held it */
 };
+
+#define HOLDERS_COUNT ((uint64_t)0xFFFFFFFF)
+#define HOLDERS_CHANGE (HOLDERS_COUNT + 1)
 
 /* In front of each heap block's contents. All words are journalled. */
 enum block_state { BLOCK_FREE, BLOCK_PLAIN, BLOCK_MESSAGE, BLOCK_HOLD, BLOCK_USER };
@@ -147,6 +151,7 @@ struct arena {
     arena_word threads_used; /* not journalled: raised by compare and swap */
     arena_word threads_committed;
     _Atomic uint64_t waits_begun; /* see sleep_number */
+    _Atomic uint64_t fences;      /* enum sleep_fences */
     _Alignas(64) _Atomic uint64_t asleep[ARENA_THREADS / 64];
     _Alignas(64) _Atomic uint64_t asleep_many[ARENA_THREADS / 64];
     _Alignas(4096) struct thread_slot threads[ARENA_THREADS];

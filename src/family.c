@@ -7,7 +7,7 @@
 #include "deadline.h"
 #include "family_watch.h"
 
-static _Atomic slot_reference this_process;
+_Atomic slot_reference family_this_process;
 static plat_mutex join_mutex;
 static bool founding; /* from before there is an arena until this process is in it */
 static bool fork_hook_is_set;
@@ -28,10 +28,6 @@ void family_on_fork(void (*hook)(void)) {
     }
 }
 
-slot_reference family_self(void) {
-    return atomic_load_explicit(&this_process, memory_order_acquire);
-}
-
 bool family_is(slot_reference process) {
     return process != 0 && slot_index(process) < ARENA_PROCESSES &&
            atomic_load(&family_slot(process)->generation) == process >> SLOT_INDEX_BITS;
@@ -41,7 +37,7 @@ bool family_is(slot_reference process) {
    itself and of others was its parent's. */
 static void forked(void) {
     memset(&join_mutex, 0, sizeof join_mutex);
-    atomic_store(&this_process, 0);
+    atomic_store(&family_this_process, 0);
     /* Another thread of the parent may have been in the middle of a transaction. */
     arena_abandon();
     sleep_forked();
@@ -69,7 +65,7 @@ int family_become(slot_reference process) {
     }
     atomic_store(&slot->stamp, identity.stamp);
     atomic_store(&slot->pid, (uint64_t)identity.pid);
-    atomic_store_explicit(&this_process, process, memory_order_release);
+    atomic_store_explicit(&family_this_process, process, memory_order_release);
     return 0;
 }
 
@@ -132,15 +128,9 @@ static int join_family(void) {
     return error;
 }
 
-struct self *family_enter(int *error) {
-    *error = 0;
-    if (family_self() == 0) {
-        *error = join_family();
-        if (*error != 0) {
-            return NULL;
-        }
-    }
-    return sleep_enter(error);
+struct self *family_enter_first(int *error) {
+    *error = join_family();
+    return *error != 0 ? NULL : sleep_enter(error);
 }
 
 /* ---- the lock ---- */
@@ -247,7 +237,8 @@ static bool make_room(struct watch *watch) {
 }
 
 void watch_process(struct watch *watch, slot_reference process) {
-    if (process == 0 || process == family_self() || (process & STRANGER) != 0) {
+    if (watch == NULL || process == 0 || process == family_self() ||
+        (process & STRANGER) != 0) {
         return;
     }
     /* Twice in a long list does no harm. */
@@ -271,7 +262,7 @@ void watch_free(struct watch *watch) {
 }
 
 void watch_thread(struct watch *watch, slot_reference thread) {
-    if (thread != 0) {
+    if (watch != NULL && thread != 0) {
         watch_process(watch, sleep_thread_process(thread));
     }
 }
@@ -355,44 +346,42 @@ static int sleep_once(struct wait *wait) {
     return result;
 }
 
-static int block(struct wait *wait) {
-    enum { SPINS = 50, YIELDS = 8 };
-    int result = attempt_anew(wait);
-    if (result != SPORK_EWOULDBLOCK) {
-        return result;
-    }
-    if (wait->deadline == DEADLINE_NOW) {
-        return attempt_now(wait);
-    }
-    int rounds = wait->watch.grows ? 0 : SPINS + YIELDS;
-    for (int round = 0; round < rounds; round++) {
-        if (round < SPINS) {
-            plat_relax();
-        } else {
-            plat_yield();
-        }
-        result = attempt_anew(wait);
-        if (result != SPORK_EWOULDBLOCK) {
-            return result;
-        }
-    }
+static int sleep_until(struct wait *wait) {
+    int result;
     do {
         result = sleep_once(wait);
     } while (result == SPORK_EWOULDBLOCK && plat_now_ns() < wait->deadline);
     return result;
 }
 
-int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
-                 void *context, int64_t deadline) {
+int family_block_on(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                    void *context, int64_t deadline) {
+    enum { SPINS = 6, YIELDS = 8 };
+    for (int round = 0; deadline != DEADLINE_NOW && round < SPINS + YIELDS; round++) {
+        /* Ever longer pauses: a look takes the line of the cache away from who writes there. */
+        for (int i = 0; round < SPINS && i < 1 << round; i++) {
+            plat_relax();
+        }
+        if (round >= SPINS) {
+            plat_yield();
+        }
+        int result = attempt(context, NULL);
+        if (result != SPORK_EWOULDBLOCK) {
+            return result;
+        }
+    }
     const struct places places = {.waiters = &waiters, .count = 1};
     struct wait wait = {self, &places, attempt, context, deadline, {0}};
-    return block(&wait);
+    return deadline == DEADLINE_NOW ? attempt_now(&wait) : sleep_until(&wait);
 }
 
 int family_block_many(struct self *self, const struct places *places, family_attempt *attempt,
                       void *context, int64_t deadline) {
     struct wait wait = {self, places, attempt, context, deadline, {.grows = true}};
-    int result = block(&wait);
+    int result = attempt_anew(&wait);
+    if (result == SPORK_EWOULDBLOCK) {
+        result = deadline == DEADLINE_NOW ? attempt_now(&wait) : sleep_until(&wait);
+    }
     watch_free(&wait.watch);
     return result;
 }

@@ -8,13 +8,20 @@
 
 /* Makes sure that this process belongs to a family and that this thread can work in it: the
    root makes the arena at its first need; a child that the host itself forked takes a slot.
-   Every public call begins here. NULL: *error is the number, and the detail says why. */
-struct self *family_enter(int *error);
+   Every public call begins with family_enter. NULL: *error is the number, and the detail says
+   why. */
+struct self *family_enter_first(int *error);
 /* Turns this process into the one of a slot that its parent reserved: after attaching the
    arena (spawn), or in a forked child. */
 int family_become(slot_reference process);
 /* This process's slot; 0 before family_enter. */
-slot_reference family_self(void);
+extern _Atomic slot_reference family_this_process;
+static inline slot_reference family_self(void) {
+    return atomic_load_explicit(&family_this_process, memory_order_acquire);
+}
+static inline struct self *family_enter(int *error) {
+    return family_self() != 0 ? sleep_enter(error) : family_enter_first(error);
+}
 static inline struct process_slot *family_slot(slot_reference process) {
     return &arena->processes[slot_index(process)];
 }
@@ -99,7 +106,7 @@ struct watch {
     slot_reference *more; /* malloc */
 };
 /* Adds a process (a thread's process), unless the list is full: then the slow second look
-   notices. */
+   notices. NULL: nobody is going to sleep, and nothing is added. */
 void watch_process(struct watch *watch, slot_reference process);
 void watch_thread(struct watch *watch, slot_reference thread);
 static inline slot_reference watch_at(const struct watch *watch, uint32_t index) {
@@ -108,18 +115,26 @@ static inline slot_reference watch_at(const struct watch *watch, uint32_t index)
 void watch_free(struct watch *watch);
 
 /* Tries to do what the caller wants: 0 or an error ends the wait; SPORK_EWOULDBLOCK means
-   not yet, and adds to watch whose death would change that. */
+   not yet, and adds to watch, unless that is NULL, whose death would change that. */
 typedef int family_attempt(void *context, struct watch *watch);
 
 /* A missed call (its receiver was killed) is made good after at most this long. */
 #define FAMILY_NET_NS ((int64_t)200 * 1000000)
 
+/* What comes after a first attempt. */
+int family_block_on(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                    void *context, int64_t deadline);
 /* The one loop that blocks: attempts, spins, yields, sleeps at waiters, until the attempt is
    over or the deadline has passed (SPORK_EWOULDBLOCK, no detail). DEADLINE_NOW attempts once,
    and again if a death, or somebody's unfinished microseconds, were in the way: what was put
    before must be found, though another writer stopped halfway in front of it. */
-int family_block(struct self *self, struct waiters *waiters, family_attempt *attempt,
-                 void *context, int64_t deadline);
+static inline int family_block(struct self *self, struct waiters *waiters,
+                               family_attempt *attempt, void *context, int64_t deadline) {
+    int result = attempt(context, NULL);
+    return result != SPORK_EWOULDBLOCK
+               ? result
+               : family_block_on(self, waiters, attempt, context, deadline);
+}
 
 /* Where who looks at many things, and takes none, waits for them. */
 struct places {

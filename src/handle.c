@@ -69,7 +69,7 @@ void handle_drop_record(struct self *self, uint64_t record, slot_reference of) {
     const struct handle_kind *kind = NULL;
     void *body = handle_body(id, &kind);
     uint64_t owed = atomic_load(&hold->got) - atomic_load(&hold->done);
-    if (atomic_load(&table_slot(id)->holders) == 1) {
+    if (handle_holders(id) == 1) {
         arena_set(&table_slot(id)->dying, 1);
         family_commit(self);
         destroy(self, id, record);
@@ -85,7 +85,7 @@ void handle_drop_record(struct self *self, uint64_t record, slot_reference of) {
     arena_commit();
     /* Still under the lock: nobody can take the body apart meanwhile. */
     if (kind->holders_changed != NULL) {
-        kind->holders_changed(body, atomic_load(&table_slot(id)->holders));
+        kind->holders_changed(body, handle_holders(id));
     }
     family_unlock(self);
 }
@@ -220,7 +220,8 @@ static int hold_again(struct self *self, struct handle *handle) {
     return 0;
 }
 
-struct self *handle_enter(const void *object, const struct handle_kind *kind, int *error) {
+struct self *handle_enter_first(const void *object, const struct handle_kind *kind,
+                                int *error) {
     struct handle *handle = (struct handle *)(uintptr_t)object;
     if (handle == NULL) {
         *error = error_set(SPORK_EINVAL,
@@ -372,10 +373,17 @@ int handle_open(struct self *self, handle_id id, uint64_t record, struct handle 
 /* ---- holders ---- */
 
 uint64_t handle_holders(handle_id id) {
-    return atomic_load(&table_slot(id)->holders);
+    return atomic_load(&table_slot(id)->holders) & HOLDERS_COUNT;
+}
+
+uint64_t handle_holders_version(handle_id id) {
+    return atomic_load_explicit(&table_slot(id)->holders, memory_order_acquire);
 }
 
 void handle_watch_holders(struct self *self, handle_id id, struct watch *watch) {
+    if (watch == NULL) {
+        return;
+    }
     family_lock(self);
     for (uint64_t at = table_valid(id) ? atomic_load(&table_slot(id)->first) : 0; at != 0;) {
         struct hold *hold = arena_at(at);

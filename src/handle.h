@@ -80,9 +80,23 @@ int handle_new(void *place, const struct handle_kind *kind,
                int (*init)(void *body, const void *options), const void *options);
 void handle_free(void *object);
 
+/* What handle_enter does when it is not all as it was before. */
+struct self *handle_enter_first(const void *object, const struct handle_kind *kind,
+                                int *error);
 /* Begins every public call on a handle: this thread's self, or NULL with *error (an object
    that is NULL, of another kind, closed or stale). */
-struct self *handle_enter(const void *object, const struct handle_kind *kind, int *error);
+static inline struct self *handle_enter(const void *object, const struct handle_kind *kind,
+                                        int *error) {
+    const struct handle *handle = object;
+    struct self *self = &sleep_this;
+    if (handle != NULL && handle->kind == kind && self->slot != NULL &&
+        handle->process == family_self() &&
+        !atomic_load_explicit(&handle->closed, memory_order_relaxed)) {
+        *error = 0;
+        return self;
+    }
+    return handle_enter_first(object, kind, error);
+}
 
 /* One local user more, one less; the last one lets the object go. */
 void handle_share(struct handle *handle);
@@ -111,7 +125,10 @@ int handle_open_held(struct self *self, handle_id id, struct handle **handle);
 
 /* How many holders there are, in transit included. */
 uint64_t handle_holders(handle_id id);
-/* Adds them to those whose death ends a wait. */
+/* A number that is another one whenever a holder has come, gone or changed. No lock is needed;
+   what is asked under it afterwards is at least as new. */
+uint64_t handle_holders_version(handle_id id);
+/* Adds them to those whose death ends a wait, if there is to be one (watch is not NULL). */
 void handle_watch_holders(struct self *self, handle_id id, struct watch *watch);
 /* Whether a process beside its maker has held it. */
 bool handle_travelled(handle_id id);

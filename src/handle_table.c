@@ -44,7 +44,7 @@ int table_insert(spork_handle_kind kind, uint64_t body, handle_id *id) {
     }
     arena_set(&slot->kind, (uint64_t)kind);
     arena_set(&slot->body, body);
-    arena_set(&slot->holders, 0);
+    arena_set(&slot->holders, arena_get(&slot->holders) & ~HOLDERS_COUNT);
     arena_set(&slot->first, 0);
     arena_set(&slot->dying, 0);
     arena_set(&slot->maker, family_self());
@@ -70,6 +70,7 @@ static void link_process(uint64_t record, slot_reference process) {
     if (arena_get(&slot->maker) != process) {
         arena_set(&slot->travelled, 1);
     }
+    arena_set(&slot->holders, arena_get(&slot->holders) + HOLDERS_CHANGE);
     arena_set(&hold_at(record)->process, process);
     arena_set(&hold_at(record)->process_previous, 0);
     arena_set(&hold_at(record)->process_next, first);
@@ -107,7 +108,7 @@ static void link_handle(uint64_t record, handle_id id) {
         arena_set(&hold_at(first)->handle_previous, record);
     }
     arena_set(&slot->first, record);
-    arena_set(&slot->holders, arena_get(&slot->holders) + 1);
+    arena_set(&slot->holders, arena_get(&slot->holders) + HOLDERS_CHANGE + 1);
 }
 
 static void unlink_handle(uint64_t record) {
@@ -123,7 +124,7 @@ static void unlink_handle(uint64_t record) {
     if (next != 0) {
         arena_set(&hold_at(next)->handle_previous, previous);
     }
-    arena_set(&slot->holders, arena_get(&slot->holders) - 1);
+    arena_set(&slot->holders, arena_get(&slot->holders) + HOLDERS_CHANGE - 1);
 }
 
 int table_hold(handle_id id, slot_reference process, uint64_t *record) {
@@ -158,7 +159,7 @@ bool table_drop(uint64_t record) {
     unlink_process(record);
     unlink_handle(record);
     arena_give(record);
-    return arena_get(&slot->holders) == 0;
+    return (arena_get(&slot->holders) & HOLDERS_COUNT) == 0;
 }
 
 void table_move(uint64_t record, slot_reference process) {

@@ -202,12 +202,12 @@ static int acquire(struct self *self, spork_lock *lock, int64_t deadline) {
     enum { SPINS = 100 };
     struct lock_body *body = body_of(lock);
     struct acquire acquire = {self, body};
-    int error = SPORK_EWOULDBLOCK;
+    int error = attempt(&acquire, NULL);
+    /* What a lock guards is short most often: less than it takes to fall asleep. */
     for (int i = 0; i < SPINS && error != 0; i++) {
-        struct watch watch = {0};
-        error = attempt(&acquire, &watch);
-        if (error != 0) {
-            plat_relax();
+        plat_relax();
+        if (atomic_load_explicit(&body->owner, memory_order_relaxed) == 0) {
+            error = attempt(&acquire, NULL);
         }
     }
     if (error != 0) {
@@ -265,7 +265,10 @@ int spork_lock_release(spork_lock *lock) {
     if (body->recursive != 0) {
         return release_mine(self, lock);
     }
-    if (atomic_exchange(&body->owner, 0) == 0) {
+    if (lock_is_mine(self, lock)) {
+        /* It cannot become another's before this. */
+        atomic_store_explicit(&body->owner, 0, memory_order_release);
+    } else if (atomic_exchange(&body->owner, 0) == 0) {
         return error_set(SPORK_ENOTHELD, "the lock is not held by anybody");
     }
     sleep_wake(&body->waiters, 1);

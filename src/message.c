@@ -6,20 +6,19 @@
 
 #include "value.h"
 
-int message_from_bytes(struct outgoing *out, struct self *self, const void *data,
-                       size_t size) {
-    (void)self;
-    *out = (struct outgoing){0};
+int message_of_bytes(struct ring_message *message, const void *data, size_t size) {
     if (data == NULL && size > 0) {
         return error_set(SPORK_EINVAL, "the data are NULL, their size is %zu", size);
     }
-    out->message = (struct ring_message){.data = data, .size = size, .flags = MESSAGE_RAW};
+    *message = (struct ring_message){.data = data, .size = size, .flags = MESSAGE_RAW};
     return 0;
 }
 
 int message_from_value(struct outgoing *out, struct self *self, const spork_value *value) {
     if (value->kind == SPORK_BYTES) {
-        return message_from_bytes(out, self, value->as.data, value->size);
+        out->has_parcel = false;
+        out->encoded = NULL;
+        return message_of_bytes(&out->message, value->as.data, value->size);
     }
     *out = (struct outgoing){.has_parcel = true};
     parcel_open(&out->parcel, self, 0);
@@ -58,24 +57,25 @@ static int deliver_value(struct incoming *in, struct self *self,
     if ((taken->flags & MESSAGE_RAW) != 0) {
         error = value_own_bytes(in->value, SPORK_BYTES, taken->data, taken->size);
     } else {
-        receipt_open(&in->receipt, self, taken->home, taken->position);
-        error = codec_decode(in->value, taken->data, taken->size, &in->receipt.codec);
+        receipt_open(in->receipt, self, taken->home, taken->position);
+        error = codec_decode(in->value, taken->data, taken->size, &in->receipt->codec);
     }
     *keep = error == SPORK_ENOMEM || error == SPORK_ENOSPACE;
     if (*keep) {
-        receipt_close(&in->receipt, true);
+        receipt_close(in->receipt, true);
     }
     return error;
 }
 
 void message_received(struct incoming *in) {
-    receipt_close(&in->receipt, false);
+    if (in->receipt != NULL) {
+        receipt_close(in->receipt, false);
+    }
 }
 
 int message_deliver(struct incoming *in, struct self *self, const struct ring_taken *taken,
                     bool *keep) {
     *keep = false;
-    in->receipt = (struct receipt){0};
     if (in->value != NULL) {
         return deliver_value(in, self, taken, keep);
     }

@@ -11,9 +11,10 @@ struct outgoing {
     void *encoded; /* malloc */
     bool has_parcel;
 };
-/* Encodes a value; bytes are not copied. Then message_sent or message_cancelled. */
+/* Encodes a value; one that is bytes is not copied. Then message_sent or message_cancelled. */
 int message_from_value(struct outgoing *out, struct self *self, const spork_value *value);
-int message_from_bytes(struct outgoing *out, struct self *self, const void *data, size_t size);
+/* Bytes need no more than this, which fails for NULL. */
+int message_of_bytes(struct ring_message *message, const void *data, size_t size);
 void message_sent(struct outgoing *out);
 void message_cancelled(struct outgoing *out);
 
@@ -23,7 +24,7 @@ struct incoming {
     void *buffer;
     size_t capacity;
     size_t *size;
-    struct receipt receipt;
+    struct receipt *receipt; /* of a value; zeroed by who asks */
 };
 /* Delivers a message that was taken. *keep: the message has to go back, since it was not
    delivered (SPORK_ETOOSHORT, SPORK_ETYPE, SPORK_ENOMEM). Else call message_received once it

@@ -202,13 +202,20 @@ bool spork_pipe_writable(const spork_pipe *end) {
 /* Whether anybody can still be at the other end. This process itself counts only until that
    end has been given to another: then it is not expected to talk to itself, and need not
    close "the other end" by hand to be told of the other's end. */
-static bool peer_is_there(struct self *self, const spork_pipe *end, struct watch *watch) {
+static bool peer_is_there(struct self *self, spork_pipe *end, struct watch *watch) {
     struct pipe_core *core = pipe_core_of(end);
     uint64_t other = 1 - pipe_body_of(end)->side;
     if (atomic_load(&core->gone[other]) != 0) {
         return false;
     }
     handle_id id = atomic_load(&core->ids[other]);
+    uint64_t version = handle_holders_version(id);
+    /* Nobody has come or gone since somebody was found. */
+    if (watch == NULL &&
+        atomic_load_explicit(&end->peer_known_by, memory_order_acquire) == family_self() &&
+        atomic_load_explicit(&end->peer_version, memory_order_relaxed) == version) {
+        return true;
+    }
     bool mine = false;
     bool others = false;
     family_lock(self);
@@ -223,7 +230,13 @@ static bool peer_is_there(struct self *self, const spork_pipe *end, struct watch
         }
     }
     family_unlock(self);
-    return others || (mine && !handle_travelled(id));
+    bool there = others || (mine && !handle_travelled(id));
+    if (there) {
+        /* In this order: whoever sees this process there sees a version that it has found. */
+        atomic_store_explicit(&end->peer_version, version, memory_order_relaxed);
+        atomic_store_explicit(&end->peer_known_by, family_self(), memory_order_release);
+    }
+    return there;
 }
 
 /* ---- sending ---- */
@@ -279,16 +292,16 @@ static struct self *enter_sending(spork_pipe *end, int64_t timeout_ms, int64_t *
 
 int spork_pipe_send_bytes(spork_pipe *end, const void *data, size_t size,
                           int64_t timeout_ms) {
-    struct outgoing out;
+    struct ring_message message;
     int64_t deadline;
     int error;
     struct self *self = enter_sending(end, timeout_ms, &deadline, &error);
     if (self == NULL) {
         return error;
     }
-    error = message_from_bytes(&out, self, data, size);
+    error = message_of_bytes(&message, data, size);
     if (error == 0) {
-        error = send_message(self, end, &out.message, deadline);
+        error = send_message(self, end, &message, deadline);
     }
     return error == SPORK_EWOULDBLOCK ? error_late(timeout_ms, "sending into the pipe")
                                       : error;
@@ -415,7 +428,8 @@ static int receive_message(spork_pipe *end, struct incoming *in, int64_t timeout
 }
 
 int spork_pipe_recv(spork_pipe *end, spork_value *message, int64_t timeout_ms) {
-    struct incoming in = {.value = message};
+    struct receipt receipt = {0};
+    struct incoming in = {.value = message, .receipt = &receipt};
     if (message == NULL) {
         return error_set(SPORK_EINVAL, "there is no place to put the message (NULL)");
     }

@@ -36,6 +36,8 @@ struct spork_pipe {
     struct handle handle;
     struct plat_message_pipe native;
     bool has_native;
+    /* Who found somebody at the other end, and as of which handle_holders_version. */
+    _Atomic uint64_t peer_known_by, peer_version;
     unsigned char *part; /* one message of the system's pipe; malloc */
 };
 

@@ -160,7 +160,7 @@ static int put_message(struct self *self, spork_queue *queue, struct ring_messag
 
 int spork_queue_put_bytes(spork_queue *queue, const void *data, size_t size,
                           int64_t timeout_ms) {
-    struct outgoing out;
+    struct ring_message message;
     int64_t deadline;
     int error = deadline_from(timeout_ms, &deadline);
     if (error != 0) {
@@ -170,8 +170,8 @@ int spork_queue_put_bytes(spork_queue *queue, const void *data, size_t size,
     if (self == NULL) {
         return error;
     }
-    error = message_from_bytes(&out, self, data, size);
-    return error != 0 ? error : put_message(self, queue, &out.message, deadline);
+    error = message_of_bytes(&message, data, size);
+    return error != 0 ? error : put_message(self, queue, &message, deadline);
 }
 
 int spork_queue_put(spork_queue *queue, spork_value item, int64_t timeout_ms) {
@@ -225,7 +225,11 @@ static int attempt_get(void *context, struct watch *watch) {
    compares with what was announced, should the item come back. */
 static void count_got(struct self *self, spork_queue *queue) {
     arena_word *got = &queue->handle.hold->got;
-    atomic_store(&self->slot->counting, atomic_load(got) + 1);
+    /* Read by a burier alone: what a dead thread had stored, up to where it stopped, is there. */
+    atomic_store_explicit(&self->slot->counting,
+                          atomic_load_explicit(got, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
     atomic_fetch_add(got, 1);
 }
 
@@ -256,13 +260,15 @@ static int get_message(spork_queue *queue, struct incoming *in, int64_t timeout_
     }
     count_got(get.self, queue);
     carrier_of(body)->finish(get.self, queue, &get.taken);
-    atomic_store(&get.self->slot->counting, 0);
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&get.self->slot->counting, 0, memory_order_relaxed);
     message_received(in);
     return error;
 }
 
 int spork_queue_get(spork_queue *queue, spork_value *item, int64_t timeout_ms) {
-    struct incoming in = {.value = item};
+    struct receipt receipt = {0};
+    struct incoming in = {.value = item, .receipt = &receipt};
     if (item == NULL) {
         return error_set(SPORK_EINVAL, "there is no place to put the item (NULL)");
     }

@@ -298,11 +298,9 @@ void ring_finish(struct self *self, struct ring *ring, struct ring_taken *taken)
     }
     /* Calls on: one reader that was woken for two messages leaves the second to another, and
        a segment that this was the last message of can be left now. */
-    bool more = looks_ready(ring) ||
-                atomic_load_explicit(&ring->head, memory_order_relaxed) !=
-                    atomic_load_explicit(&ring->tail, memory_order_relaxed);
     if ((atomic_load_explicit(&ring->readers.tickets, memory_order_relaxed) & 1) != 0 &&
-        more) {
+        (looks_ready(ring) || atomic_load_explicit(&ring->head, memory_order_relaxed) !=
+                                  atomic_load_explicit(&ring->tail, memory_order_relaxed))) {
         sleep_wake(&ring->readers, 1);
     }
 }

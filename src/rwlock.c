@@ -200,7 +200,9 @@ static int attempt_read(void *context, struct watch *watch) {
     }
     watch_thread(watch, writer);
     /* Its turn has ended since the first look: who tries once looks again. */
-    watch->brief = writer == 0;
+    if (watch != NULL) {
+        watch->brief = writer == 0;
+    }
     return SPORK_EWOULDBLOCK;
 }
 
@@ -281,7 +283,9 @@ static int attempt_drain(void *context, struct watch *watch) {
     struct count count = count_readers(acquire->rwlock, acquire, watch);
     if (count.reading + count.entering != 0) {
         family_unlock(acquire->self);
-        watch->brief = count.reading == 0;
+        if (watch != NULL) {
+            watch->brief = count.reading == 0;
+        }
         return SPORK_EWOULDBLOCK;
     }
     bool another_wrote = atomic_load(&body->writing) != 0;

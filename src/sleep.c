@@ -2,11 +2,18 @@
 
    A thread that waits is armed: its slot says at which waiters, its bell says ARMED, its bit
    stands in arena->asleep, and the waiters' tickets have risen by 2 and are odd, in this
-   order. A waker changes what is waited for, and looks at the tickets behind a full fence:
+   order. A waker changes what is waited for, and then looks at the tickets:
    even means that whoever arms later will see the change. Else it looks through the bits for
    slots that watch these waiters, and rings as many as it has to. When it finds none it makes
    the tickets even, unless they have risen since: somebody has arrived. (They never fall, so
    a waker that was held up in between cannot take a new arrival for the old state.)
+
+   Between the change and the look at the tickets there has to be a full fence, as there is
+   between the arming and the last look at what is waited for; else both may miss the other. Who
+   wakes passes there at each message, who sleeps seldom. So where the system has a barrier
+   that reaches all processes which joined it (plat_barrier), the sleeper has it make both
+   fences, and the waker's is one for the compiler alone. This is the asymmetric fence of P0202
+   (C++) and of membarrier's manual page; arena->fences says which it is.
 
    A thread that waits for many things at once, and only looks, is armed at all of them: its bit
    stands in arena->asleep_many, and its slot has a filter of the waiters instead of their
@@ -22,7 +29,8 @@
 
 #include <string.h>
 
-static _Thread_local struct self self;
+_Thread_local struct self sleep_this;
+static bool has_barrier; /* this process; see join_barrier */
 static plat_mutex made_mutex;
 static struct self *made; /* those that are no thread's */
 static slot_reference this_process;
@@ -65,6 +73,20 @@ static void thread_ends(void *value) {
     leave(value);
 }
 
+/* Wakers leave their fence out as long as all processes of the family have joined the barrier.
+   One that cannot join says so before it sleeps first. A waker that has not heard of it yet may
+   miss it once: that is one of the misses that family_block's second look is there for. */
+static void join_barrier(slot_reference process) {
+    uint64_t all = SLEEP_FENCE_SLEEPER;
+    has_barrier = plat_barrier_join() == 0;
+    if (!has_barrier) {
+        atomic_compare_exchange_strong(&arena->fences, &all, SLEEP_FENCE_BOTH);
+    } else if (process == slot_reference_of(0, 0)) {
+        /* The founder, which is alone. */
+        atomic_store(&arena->fences, SLEEP_FENCE_SLEEPER);
+    }
+}
+
 int sleep_join(slot_reference process) {
     if (!exit_hook_is_set) {
         int error = plat_thread_on_exit(thread_ends);
@@ -73,6 +95,7 @@ int sleep_join(slot_reference process) {
         }
         exit_hook_is_set = true;
     }
+    join_barrier(process);
     this_process = process;
     return 0;
 }
@@ -85,8 +108,8 @@ int sleep_join_as_stranger(const struct plat_identity *identity) {
 void sleep_forked(void) {
     memset(&made_mutex, 0, sizeof made_mutex);
     made = NULL;
-    plat_bell_close(&self.sleeper);
-    memset(&self, 0, sizeof self);
+    plat_bell_close(&sleep_this.sleeper);
+    memset(&sleep_this, 0, sizeof sleep_this);
     this_process = 0;
 }
 
@@ -149,17 +172,12 @@ static int find_slot(struct self *who) {
     return error_set(SPORK_ELIMIT, "the family has %d threads already", (int)ARENA_THREADS);
 }
 
-struct self *sleep_enter(int *error) {
-    *error = 0;
-    if (self.slot != NULL) {
-        return &self;
+int sleep_take_slot(struct self *who) {
+    int error = find_slot(who);
+    if (error == 0) {
+        plat_thread_set_value(who);
     }
-    *error = find_slot(&self);
-    if (*error != 0) {
-        return NULL;
-    }
-    plat_thread_set_value(&self);
-    return &self;
+    return error;
 }
 
 struct self *sleep_self(void) {
@@ -191,8 +209,8 @@ void sleep_drop_self(struct self *who) {
 }
 
 void sleep_leave(void) {
-    if (self.slot != NULL) {
-        leave(&self);
+    if (sleep_this.slot != NULL) {
+        leave(&sleep_this);
         plat_thread_set_value(NULL);
     }
 }
@@ -220,11 +238,22 @@ static void take_ticket(struct waiters *waiters) {
     }
 }
 
+/* Orders the arming before the last look at the condition; sleep_wake has the twin. Where
+   wakers make no fence this makes theirs: a change that was stored before it is seen by the
+   look, and who stores one after it sees the ticket. */
+static void fence_armed(void) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (has_barrier && atomic_load(&arena->fences) != SLEEP_FENCE_WAKER &&
+        plat_barrier() != 0) {
+        atomic_store(&arena->fences, SLEEP_FENCE_BOTH);
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+
 void sleep_arm(struct self *who, struct waiters *waiters) {
     show(who, arena_offset(waiters), arena->asleep);
     take_ticket(waiters);
-    /* Orders this before the last look at the condition; sleep_wake has the twin. */
-    atomic_thread_fence(memory_order_seq_cst);
+    fence_armed();
 }
 
 /* Which bit of a filter stands for these waiters. */
@@ -246,7 +275,7 @@ void sleep_arm_many(struct self *who, struct waiters *const *waiters, size_t cou
     for (size_t i = 0; i < count; i++) {
         take_ticket(waiters[i]);
     }
-    atomic_thread_fence(memory_order_seq_cst);
+    fence_armed();
 }
 
 bool sleep_disarm(struct self *who) {
@@ -341,13 +370,8 @@ void sleep_call_on(uint64_t waiters) {
     ring_up_to(arena_at(waiters), 1);
 }
 
-void sleep_wake(struct waiters *waiters, uint64_t count) {
-    /* Orders the caller's change before the look at the tickets; sleep_arm has the twin. */
-    atomic_thread_fence(memory_order_seq_cst);
-    /* Acquired: who has taken a ticket is seen to be asleep. */
-    uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_acquire);
-    if ((tickets & 1) != 0 &&
-        ring_up_to(waiters, count) + ring_many(arena_offset(waiters)) == 0) {
+void sleep_wake_armed(struct waiters *waiters, uint64_t count, uint64_t tickets) {
+    if (ring_up_to(waiters, count) + ring_many(arena_offset(waiters)) == 0) {
         atomic_compare_exchange_strong(&waiters->tickets, &tickets, tickets & ~(uint64_t)1);
     }
 }

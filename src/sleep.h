@@ -11,11 +11,17 @@ struct self {
     struct plat_sleeper sleeper;
     struct self *next; /* of those that sleep_make_self made */
 };
+extern _Thread_local struct self sleep_this;
 
 /* This thread's self, with a slot in the family taken at the first call. NULL: *error is
    SPORK_ELIMIT (all slots are in use), SPORK_ENOSPACE or SPORK_ESTATE (the family has not been
    joined). */
-struct self *sleep_enter(int *error);
+int sleep_take_slot(struct self *self);
+static inline struct self *sleep_enter(int *error) {
+    struct self *self = &sleep_this;
+    *error = self->slot != NULL ? 0 : sleep_take_slot(self);
+    return *error == 0 ? self : NULL;
+}
 /* The same for who has no use for the number. */
 struct self *sleep_self(void);
 
@@ -64,9 +70,28 @@ static inline bool sleep_armed(const struct self *self) {
 int sleep_now(struct self *self, int64_t deadline, const struct plat_process *const *watched,
               size_t count, size_t *dead);
 
+/* Where the fence is made that stands between a change and the look for who waits for it. */
+enum sleep_fences {
+    SLEEP_FENCE_WAKER,   /* who wakes makes one: the system has no barrier */
+    SLEEP_FENCE_SLEEPER, /* who goes to sleep has the system make one everywhere */
+    SLEEP_FENCE_BOTH     /* it had been so, but there is a process that cannot */
+};
+/* The rest of sleep_wake; tickets: as it found them, odd. */
+void sleep_wake_armed(struct waiters *waiters, uint64_t count, uint64_t tickets);
 /* Wakes up to count threads that are armed at these waiters. Call it after the change. Costs
-   a fence and a load when nobody waits. */
-void sleep_wake(struct waiters *waiters, uint64_t count);
+   two loads, and a fence where the system has no barrier, when nobody waits. */
+static inline void sleep_wake(struct waiters *waiters, uint64_t count) {
+    /* Orders the caller's change before the look at the tickets; sleep_arm has the twin. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&arena->fences, memory_order_relaxed) != SLEEP_FENCE_SLEEPER) {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+    /* Acquired: who has taken a ticket is seen to be asleep. */
+    uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_acquire);
+    if ((tickets & 1) != 0) {
+        sleep_wake_armed(waiters, count, tickets);
+    }
+}
 /* Rings one thread, by its slot, if it is armed at these waiters. */
 void sleep_ring(uint32_t index, struct waiters *waiters);
 /* One that was rung at these waiters (their offset) cannot answer: rings another. The waiters

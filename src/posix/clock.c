@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -71,6 +72,18 @@ int native_error(int error, const char *what, int number) {
     char words[128] = "";
     const char *text = strerror_r(number, words, sizeof words);
     return error_set(error, "%s: %s (%d)", what, text, number);
+}
+
+bool native_does_without(const char *what) {
+    const char *listed = getenv("SPORK_WITHOUT");
+    size_t length = strlen(what);
+    for (const char *at = listed; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, what, length) == 0 && (at[length] == ',' || at[length] == 0)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int native_move_up(int fd) {

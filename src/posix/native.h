@@ -16,6 +16,9 @@ enum { LOWEST_OWN_FD = 10 };
 int native_move_up(int fd);
 /* error_set with the system's words: "what: words (number)". */
 int native_error(int error, const char *what, int number);
+/* Whether something that is used where the kernel has it is to be done without, as where it
+   has it not: SPORK_WITHOUT names such things, with commas between them. For tests. */
+bool native_does_without(const char *what);
 
 /* The lifeline of this process: a pipe whose writing end only this process has. */
 int lifeline_open(int *read_fd);

@@ -190,7 +190,9 @@ static const char *look_at_holders(handle_id id, struct handle_slot *slot, uint6
         at = atomic_load(&hold->handle_next);
     }
     *count += holders;
-    return holders == atomic_load(&slot->holders) ? NULL : "a handle's holders are miscounted";
+    return holders == (atomic_load(&slot->holders) & HOLDERS_COUNT)
+               ? NULL
+               : "a handle's holders are miscounted";
 }
 
 static const char *look_at_handles(const struct tally *tally, uint64_t held) {
