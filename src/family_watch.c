@@ -13,6 +13,7 @@ struct entry {
 
 static plat_mutex mutex;
 static struct entry entries[ARENA_PROCESSES];
+static size_t entries_used; /* a forked child need not touch the others */
 static slot_reference children_list[ARENA_PROCESSES];
 static size_t children_count;
 
@@ -25,12 +26,20 @@ static void close_entry(struct entry *entry) {
 
 void watch_forked(void) {
     memset(&mutex, 0, sizeof mutex);
-    for (size_t i = 0; i < ARENA_PROCESSES; i++) {
+    for (size_t i = 0; i < entries_used; i++) {
         if (entries[i].process != 0) {
             close_entry(&entries[i]);
         }
     }
+    entries_used = 0;
     children_count = 0;
+}
+
+/* The entry of a process, to be filled; under the mutex. */
+static struct entry *entry_of(slot_reference process) {
+    size_t index = slot_index(process);
+    entries_used = index < entries_used ? entries_used : index + 1;
+    return &entries[index];
 }
 
 static int open_entry(struct entry *entry, slot_reference process) {
@@ -57,9 +66,9 @@ static int open_entry(struct entry *entry, slot_reference process) {
 }
 
 struct plat_process *watch_take(slot_reference process, int *error) {
-    struct entry *entry = &entries[slot_index(process)];
     struct plat_process *taken = NULL;
     plat_mutex_lock(&mutex);
+    struct entry *entry = entry_of(process);
     *error = entry->process == process ? 0 : open_entry(entry, process);
     if (*error == 0) {
         entry->users++;
@@ -80,9 +89,9 @@ void watch_drop(slot_reference process) {
 }
 
 void watch_adopt(slot_reference child, const struct plat_process *process) {
-    struct entry *entry = &entries[slot_index(child)];
     enum { NAP_NS = 50000 };
     plat_mutex_lock(&mutex);
+    struct entry *entry = entry_of(child);
     /* Threads that still look at an older process of that slot, which is dead. */
     while (entry->users > 0) {
         plat_mutex_unlock(&mutex);
