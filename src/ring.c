@@ -133,15 +133,9 @@ static int put(struct self *self, struct ring *ring, struct ring_message *messag
 int ring_try_put(struct self *self, handle_id id, struct ring *ring,
                  struct ring_message *message, struct watch *watch) {
     sleep_busy(self, id);
+    /* A block stays in this process's private list until it is given back; should the process
+       die before that, its burier sees by the block's home that it is the message's. */
     int error = put(self, ring, message, watch);
-    if (error == 0 && message->block != 0) {
-        family_lock(self);
-        /* A reader may have given it back already. */
-        if (atomic_load(&arena_block(message->block)->stamp) == message->stamp) {
-            arena_disown(message->block);
-        }
-        family_commit(self);
-    }
     sleep_busy(self, 0);
     if (error == 0) {
         sleep_wake(&ring->readers, 1);

@@ -17,8 +17,10 @@
    hole), from FULL on it was. If the reader dies: in TAKE the message is FULL again, and will
    be found by the redo path even behind the hint; from FREEING or FREE on it was read.
 
-   Messages up to the slot's room lie in it; larger ones in a heap block that is private to
-   the writer until the commit. A ring with a bound is one segment of exactly that many slots.
+   Messages up to the slot's room lie in it; larger ones in a heap block, which stays in the
+   private list of the writer's process until it is given back: if that process dies from the
+   commit on, its burier finds by the block's home that it is the message's. A ring with a
+   bound is one segment of exactly that many slots.
    One without grows: a full segment is followed by one four times as large; readers seal
    and leave a segment when it is empty and has a follower, so what one writer put stays in
    its order. Left segments are kept till the end (together they are a third of the last). */

@@ -73,6 +73,11 @@ static void thread_ends(void *value) {
     leave(value);
 }
 
+/* Not inline: gcc warns of a fence that is inlined under the thread sanitizer. */
+void sleep_fence(void) {
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
 /* Wakers leave their fence out as long as all processes of the family have joined the barrier.
    One that cannot join says so before it sleeps first. A waker that has not heard of it yet may
    miss it once: that is one of the misses that family_block's second look is there for. */
@@ -242,11 +247,11 @@ static void take_ticket(struct waiters *waiters) {
    wakers make no fence this makes theirs: a change that was stored before it is seen by the
    look, and who stores one after it sees the ticket. */
 static void fence_armed(void) {
-    atomic_thread_fence(memory_order_seq_cst);
+    sleep_fence();
     if (has_barrier && atomic_load(&arena->fences) != SLEEP_FENCE_WAKER &&
         plat_barrier() != 0) {
         atomic_store(&arena->fences, SLEEP_FENCE_BOTH);
-        atomic_thread_fence(memory_order_seq_cst);
+        sleep_fence();
     }
 }
 
@@ -312,7 +317,7 @@ static bool ring(uint32_t index, uint64_t watching) {
 }
 
 void sleep_ring(uint32_t index, struct waiters *waiters) {
-    atomic_thread_fence(memory_order_seq_cst);
+    sleep_fence();
     ring(index, arena_offset(waiters));
 }
 

@@ -76,6 +76,8 @@ enum sleep_fences {
     SLEEP_FENCE_SLEEPER, /* who goes to sleep has the system make one everywhere */
     SLEEP_FENCE_BOTH     /* it had been so, but there is a process that cannot */
 };
+/* A full fence, of this thread alone. */
+void sleep_fence(void);
 /* The rest of sleep_wake; tickets: as it found them, odd. */
 void sleep_wake_armed(struct waiters *waiters, uint64_t count, uint64_t tickets);
 /* Wakes up to count threads that are armed at these waiters. Call it after the change. Costs
@@ -84,7 +86,7 @@ static inline void sleep_wake(struct waiters *waiters, uint64_t count) {
     /* Orders the caller's change before the look at the tickets; sleep_arm has the twin. */
     atomic_signal_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&arena->fences, memory_order_relaxed) != SLEEP_FENCE_SLEEPER) {
-        atomic_thread_fence(memory_order_seq_cst);
+        sleep_fence();
     }
     /* Acquired: who has taken a ticket is seen to be asleep. */
     uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_acquire);
