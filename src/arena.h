@@ -135,6 +135,8 @@ enum { BLOCK_RECEIVED = 1 }; /* in home: its owner is not who sent it, but who r
 struct arena {
     uint64_t magic, version, size;
     char key[40];
+    /* enum sleep_fences. Read in each wake: on a line of the cache where nothing else changes. */
+    _Alignas(64) _Atomic uint64_t fences;
     /* The family's lock: a thread's slot_reference, and who waits for it. */
     _Alignas(64) arena_word lock;
     struct waiters lock_waiters;
@@ -151,7 +153,6 @@ struct arena {
     arena_word threads_used; /* not journalled: raised by compare and swap */
     arena_word threads_committed;
     _Atomic uint64_t waits_begun; /* see sleep_number */
-    _Atomic uint64_t fences;      /* enum sleep_fences */
     _Alignas(64) _Atomic uint64_t asleep[ARENA_THREADS / 64];
     _Alignas(64) _Atomic uint64_t asleep_many[ARENA_THREADS / 64];
     _Alignas(4096) struct thread_slot threads[ARENA_THREADS];

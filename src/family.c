@@ -205,8 +205,7 @@ void family_lock(struct self *self) {
 void family_unlock(struct self *self) {
     (void)self;
     arena_abandon();
-    atomic_store_explicit(&arena->lock, 0, memory_order_release);
-    sleep_wake(&arena->lock_waiters, 1);
+    sleep_clear_and_wake(&arena->lock, &arena->lock_waiters);
 }
 
 void family_settle(struct self *self) {

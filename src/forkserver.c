@@ -92,10 +92,16 @@ int forkserver_start_child(struct self *self, const struct launch_request *reque
     plat_mutex_lock(&mutex);
     atomic_store(&family_slot(request->process)->state, PROCESS_STARTED);
     int error;
+    bool again = false; /* one that had been there was ended meanwhile */
     do {
         error = start_helper(self, request->deadline);
+        if (error == SPORK_ENOGUARD && again) {
+            error = SPORK_EPEERDIED; /* it had its guard before: only the time ran out */
+            break;
+        }
         if (error == 0) {
             error = ask_helper(self, request, &answer);
+            again = true;
         }
     } while (error == SPORK_EPEERDIED && plat_now_ns() < request->deadline);
     plat_mutex_unlock(&mutex);

@@ -267,8 +267,10 @@ int spork_lock_release(spork_lock *lock) {
     }
     if (lock_is_mine(self, lock)) {
         /* It cannot become another's before this. */
-        atomic_store_explicit(&body->owner, 0, memory_order_release);
-    } else if (atomic_exchange(&body->owner, 0) == 0) {
+        sleep_clear_and_wake(&body->owner, &body->waiters);
+        return 0;
+    }
+    if (atomic_exchange(&body->owner, 0) == 0) {
         return error_set(SPORK_ENOTHELD, "the lock is not held by anybody");
     }
     sleep_wake(&body->waiters, 1);
@@ -319,8 +321,7 @@ uint64_t lock_open_all(spork_lock *lock) {
     }
     struct lock_body *body = body_of(lock);
     uint64_t depth = atomic_load_explicit(&body->depth, memory_order_relaxed);
-    atomic_store(&body->owner, 0);
-    sleep_wake(&body->waiters, 1);
+    sleep_clear_and_wake(&body->owner, &body->waiters);
     return depth;
 }
 

@@ -76,6 +76,9 @@ enum sleep_fences {
     SLEEP_FENCE_SLEEPER, /* who goes to sleep has the system make one everywhere */
     SLEEP_FENCE_BOTH     /* it had been so, but there is a process that cannot */
 };
+static inline bool sleep_fence_is_sleepers(void) {
+    return atomic_load_explicit(&arena->fences, memory_order_relaxed) == SLEEP_FENCE_SLEEPER;
+}
 /* A full fence, of this thread alone. */
 void sleep_fence(void);
 /* The rest of sleep_wake; tickets: as it found them, odd. */
@@ -85,13 +88,27 @@ void sleep_wake_armed(struct waiters *waiters, uint64_t count, uint64_t tickets)
 static inline void sleep_wake(struct waiters *waiters, uint64_t count) {
     /* Orders the caller's change before the look at the tickets; sleep_arm has the twin. */
     atomic_signal_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&arena->fences, memory_order_relaxed) != SLEEP_FENCE_SLEEPER) {
+    if (!sleep_fence_is_sleepers()) {
         sleep_fence();
     }
     /* Acquired: who has taken a ticket is seen to be asleep. */
     uint64_t tickets = atomic_load_explicit(&waiters->tickets, memory_order_acquire);
     if ((tickets & 1) != 0) {
         sleep_wake_armed(waiters, count, tickets);
+    }
+}
+/* Stores a 0 that sets something free, and wakes one who waits for that. A sequentially
+   consistent exchange is the fence that a store needs behind it, where it needs one. */
+static inline void sleep_clear_and_wake(arena_word *word, struct waiters *waiters) {
+    if (sleep_fence_is_sleepers()) {
+        atomic_store_explicit(word, 0, memory_order_release);
+        atomic_signal_fence(memory_order_seq_cst);
+    } else {
+        atomic_exchange(word, 0);
+    }
+    uint64_t tickets = atomic_load(&waiters->tickets);
+    if ((tickets & 1) != 0) {
+        sleep_wake_armed(waiters, 1, tickets);
     }
 }
 /* Rings one thread, by its slot, if it is armed at these waiters. */
