@@ -311,7 +311,12 @@ static void end_stuck(int64_t pid) {
 static void die_everywhere_in(const char *name) {
     atomic_store(&pool_body_of(the_pool)->closing, POOL_CLOSED);
     die_everywhere(&(struct death){
-        .name = name, .prepare = take_a_seat, .work = be_the_victim, .verify = go_on});
+        .name = name,
+        .prepare = take_a_seat,
+        .work = be_the_victim,
+        .verify = go_on,
+        /* The points of what repeats are those of what does not: how they end differs. */
+        .victim_stride = work.repeatable ? 4 : 1});
 }
 
 static void die_everywhere_in_calls(const char *name, int count, bool repeatable) {

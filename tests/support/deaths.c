@@ -177,7 +177,9 @@ void die_everywhere(const struct death *the_death) {
     image_set_up();
     assert_true(image_take(&before));
     collect(&points, death->prepare != NULL ? death->prepare : join_family, death->work);
-    for (int i = 0; i < points.count && failures < MOST_FAILURES; i++) {
+    int stride = death->victim_stride > 0 ? death->victim_stride : 1;
+    int first = (int)(spork_now_ms() % stride);
+    for (int i = first; i < points.count && failures < MOST_FAILURES; i += stride) {
         for (int way = 0; way < 2; way++) {
             early = way == 1;
             if (early ? death->early != NULL : !death->early_only) {

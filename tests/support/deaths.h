@@ -16,6 +16,9 @@ struct death {
     /* Besides, buriers die at every point of the burial, for every nth point of the victim's
        (0: never). */
     int burier_stride;
+    /* Only every nth point, from one on that the clock chooses (0: all): for work whose points a
+       sibling test goes through one by one. */
+    int victim_stride;
 };
 
 /* Fails the test when one of the deaths left something that is not right. What the test made
