@@ -464,6 +464,9 @@ def main(arguments, collect_cases=collect, run_one=run_case):
     """tests/run_examples.py runs cases of its own making here."""
     options = parse(arguments)
     signal.signal(signal.SIGTERM, end_by_signal)
+    # A shell has what it runs in the background ignore this, and tests would inherit that; a
+    # handler is not inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = dict(os.environ)
     for name, value in SANITIZER_DEFAULTS.items():
         environment.setdefault(name, value)
