@@ -2,7 +2,7 @@
 #include "support/bench.h"
 #include "support/bench_peers.h"
 
-enum { SIZE = 64, SPINNING = 1000000, TURNS = 200000 };
+enum { SIZE = 64, SPINNING = 1000000, TURNS = 20000 };
 
 static struct bench_plan plan_of(bench_role *throw, bench_role *give_back, uint64_t turns) {
     struct bench_plan plan = {.size = SIZE};

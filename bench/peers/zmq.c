@@ -1,5 +1,6 @@
 /* ZeroMQ: a writer has a PUSH socket for each reader's PULL socket and goes from one to the
-   next, so that all readers have the same share. The sockets' names are abstract: none is left. */
+   next, so that all readers have the same share. The sockets' names are abstract, and so none
+   is left. */
 #include <zmq.h>
 
 #include "support/bench.h"
