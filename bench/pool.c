@@ -1,6 +1,7 @@
 /* Pools: a trivial task for each item of a map, one call there and back, and work that
    computes. */
 #include "support/bench.h"
+#include "support/bench_peers.h"
 
 enum { ITEMS = 1 << 20, CALLS = 5000, FIBONACCI = 27, TASKS = 64, WORKERS = 2 };
 
@@ -185,11 +186,16 @@ static const struct bench_work works[] = {
     {"pool map trivial chunk 1", "ns",
      {{"limit", limit_map, NULL},
       {"spork", spork_map_in_place, NULL},
-      {"spork copied", spork_map_copied, NULL}}},
+      {"spork copied", spork_map_copied, NULL},
+      {"python", bench_python, "map pool 1 20000"},
+      {"python default", bench_python, "map pool 0 500000"},
+      {"python futures", bench_python, "map futures 1 2000"}}},
     {"pool apply", "ns",
      {{"limit", limit_apply, NULL},
       {"spork", spork_apply, NULL},
-      {"spork async", spork_apply_async, NULL}}},
+      {"spork async", spork_apply_async, NULL},
+      {"python", bench_python, "apply pool 2000"},
+      {"python futures", bench_python, "apply futures 1500"}}},
     {"pool map fibonacci on 2", "ms",
      {{"limit", limit_compute, NULL}, {"spork", spork_compute, NULL}}},
     {NULL, NULL, {{0}}},

@@ -1,7 +1,7 @@
-/* Queues: bytes through a queue, beside a spinning ring and what the system has. */
+/* Queues: bytes through a queue, beside a spinning ring, what the system has, and peers. */
 #include "support/bench.h"
 #include "support/bench_limits.h"
-#include "support/bench_system.h"
+#include "support/bench_peers.h"
 
 /* One work: so many writers and readers, messages of one size. */
 struct shape {
@@ -115,67 +115,111 @@ static void get_from_queue(const struct bench_part *part) {
     free(data);
 }
 
-static double measure_queue(const struct shape *shape, spork_queue_backing backing) {
+static double measure_queue(const struct shape *shape, spork_queue_backing backing,
+                            size_t item_size) {
     struct bench_plan plan = plan_of(shape, put_into_queue, get_from_queue);
-    const spork_queue_options options = {.maxsize = (int64_t)slots_of(shape), .backing = backing};
+    const spork_queue_options options = {
+        .maxsize = (int64_t)slots_of(shape), .backing = backing, .item_size = item_size};
     MUST(spork_queue_new(&plan.queue, &options));
     double duration = bench_together(&plan);
     spork_queue_free(plan.queue);
     return duration / (double)shape->count;
 }
 
-static double measure_default(const void *context) {
-    return measure_queue(context, SPORK_QUEUE_DEFAULT);
+/* As who knows how large his items are. */
+static double measure_sized(const void *context) {
+    const struct shape *shape = context;
+    return measure_queue(shape, SPORK_QUEUE_DEFAULT, shape->size);
 }
 
+static double measure_plain(const void *context) {
+    return measure_queue(context, SPORK_QUEUE_DEFAULT, 0);
+}
+
+/* Another one than the default's where there are mailslots. */
 static double measure_ring_backing(const void *context) {
-    return measure_queue(context, SPORK_QUEUE_RING);
+    const struct shape *shape = context;
+    return measure_queue(shape, SPORK_QUEUE_RING, shape->size);
 }
 
-/* ---- the system's ---- */
+/* ---- the peers ---- */
 
-static void put_into_stream(const struct bench_part *part) {
+/* In shared memory: which channel, and what it tells its ends. */
+struct passage {
+    enum bench_channel_kind kind;
+    _Alignas(64) unsigned char memory[BENCH_PEER_MEMORY];
+};
+
+static void *open_writer(const struct bench_part *part) {
+    struct passage *passage = part->memory;
+    return bench_channels[passage->kind]->open(passage->memory, part->index, true);
+}
+
+static void *open_reader(const struct bench_part *part) {
+    struct passage *passage = part->memory;
+    return bench_channels[passage->kind]->open(passage->memory, part->index, false);
+}
+
+static void close_end(const struct bench_part *part) {
+    const struct passage *passage = part->memory;
+    bench_channels[passage->kind]->close(part->own);
+}
+
+static void put_into_channel(const struct bench_part *part) {
+    const struct passage *passage = part->memory;
+    const struct bench_channel *channel = bench_channels[passage->kind];
     void *data = message(part);
-    bench_stream *stream = bench_stream_open(part->memory, true);
     for (uint64_t i = 0; i < part->count; i++) {
-        bench_stream_put(stream, data, part->size);
+        channel->put(part->own, data, part->size);
     }
-    bench_stream_close(stream);
     free(data);
 }
 
-static void get_from_stream(const struct bench_part *part) {
+static void get_from_channel(const struct bench_part *part) {
+    const struct passage *passage = part->memory;
+    const struct bench_channel *channel = bench_channels[passage->kind];
     void *data = message(part);
-    bench_stream *stream = bench_stream_open(part->memory, false);
     for (uint64_t i = 0; i < part->count; i++) {
-        bench_stream_get(stream, data, part->size);
+        channel->get(part->own, data, part->size);
     }
-    bench_stream_close(stream);
     free(data);
 }
 
-static double measure_stream(const struct shape *shape, enum bench_stream_kind kind) {
-    struct bench_plan plan = plan_of(shape, put_into_stream, get_from_stream);
-    void *memory = bench_share(&plan.memory, BENCH_STREAM_SIZE);
+static double pass(const struct shape *shape, enum bench_channel_kind kind,
+                   spork_offset memory) {
+    struct shape fewer = *shape;
+    fewer.count = bench_channel_count(kind, shape->size, shape->count,
+                                      (uint64_t)(shape->writers * shape->readers));
+    struct bench_plan plan = plan_of(&fewer, put_into_channel, get_from_channel);
+    plan.memory = memory;
+    plan.fresh = true;
+    plan.roles[0].prepare = open_writer;
+    plan.roles[1].prepare = open_reader;
+    plan.roles[0].finish = plan.roles[1].finish = close_end;
+    return bench_together(&plan) / (double)fewer.count;
+}
+
+struct peer {
+    const struct shape *shape;
+    enum bench_channel_kind kind;
+};
+
+static double measure_peer(const void *context) {
+    const struct peer *peer = context;
+    const struct shape *shape = peer->shape;
+    const struct bench_channel *channel = bench_channels[peer->kind];
+    const struct bench_channel_shape wanted = {shape->writers, shape->readers, shape->size,
+                                               slots_of(shape)};
+    spork_offset memory;
+    struct passage *passage = bench_share(&memory, sizeof *passage);
     double duration = NAN;
-    if (bench_stream_make(memory, kind, shape->size)) {
-        duration = bench_together(&plan) / (double)shape->count;
-        bench_stream_unmake(memory);
+    passage->kind = peer->kind;
+    if (channel->make != NULL && channel->make(passage->memory, &wanted)) {
+        duration = pass(shape, peer->kind, memory);
+        channel->unmake(passage->memory);
     }
-    bench_unshare(plan.memory);
+    bench_unshare(memory);
     return duration;
-}
-
-static double measure_pipe(const void *context) {
-    return measure_stream(context, BENCH_STREAM_PIPE);
-}
-
-static double measure_packets(const void *context) {
-    return measure_stream(context, BENCH_STREAM_PACKETS);
-}
-
-static double measure_mqueue(const void *context) {
-    return measure_stream(context, BENCH_STREAM_MQUEUE);
 }
 
 /* ---- the works ---- */
@@ -188,24 +232,30 @@ static const struct shape four_one = {4, 1, 100, 400000};
 static const struct shape one_four = {1, 4, 100, 400000};
 static const struct shape four_four = {4, 4, 100, 400000};
 
-#define VARIANTS(shape, limit)                       \
-    {                                                \
-        {"limit", limit, &shape},                    \
-        {"spork", measure_default, &shape},          \
+#define PEER(shape, kind) measure_peer, &(const struct peer){&shape, kind}
+#define VARIANTS(shape, limit, python)             \
+    {                                              \
+        {"limit", limit, &shape},                  \
+        {"spork", measure_sized, &shape},          \
+        {"spork plain", measure_plain, &shape},    \
         {"spork ring", measure_ring_backing, &shape}, \
-        {"pipe", measure_pipe, &shape},              \
-        {"packets", measure_packets, &shape},        \
-        {"mqueue", measure_mqueue, &shape},          \
+        {"pipe", PEER(shape, BENCH_CHANNEL_PIPE)},    \
+        {"packets", PEER(shape, BENCH_CHANNEL_PACKETS)}, \
+        {"mqueue", PEER(shape, BENCH_CHANNEL_MQUEUE)}, \
+        {"boost", PEER(shape, BENCH_CHANNEL_BOOST)},   \
+        {"zmq", PEER(shape, BENCH_CHANNEL_ZMQ)},       \
+        {"nng", PEER(shape, BENCH_CHANNEL_NNG)},       \
+        {"python", bench_python, python},              \
     }
 
 static const struct bench_work works[] = {
-    {"queue 1 to 1 8 B", "ns", VARIANTS(one_8, measure_ring)},
-    {"queue 1 to 1 100 B", "ns", VARIANTS(one_100, measure_ring)},
-    {"queue 1 to 1 4 KiB", "ns", VARIANTS(one_4096, measure_ring)},
-    {"queue 1 to 1 1 MiB", "ns", VARIANTS(one_1m, measure_ring)},
-    {"queue 4 to 1 100 B", "ns", VARIANTS(four_one, measure_shared_ring)},
-    {"queue 1 to 4 100 B", "ns", VARIANTS(one_four, measure_shared_ring)},
-    {"queue 4 to 4 100 B", "ns", VARIANTS(four_four, measure_shared_ring)},
+    {"queue 1 to 1 8 B", "ns", VARIANTS(one_8, measure_ring, "queue 1 1 8 40000")},
+    {"queue 1 to 1 100 B", "ns", VARIANTS(one_100, measure_ring, "queue 1 1 100 40000")},
+    {"queue 1 to 1 4 KiB", "ns", VARIANTS(one_4096, measure_ring, "queue 1 1 4096 30000")},
+    {"queue 1 to 1 1 MiB", "ns", VARIANTS(one_1m, measure_ring, "queue 1 1 1048576 100")},
+    {"queue 4 to 1 100 B", "ns", VARIANTS(four_one, measure_shared_ring, "queue 4 1 100 40000")},
+    {"queue 1 to 4 100 B", "ns", VARIANTS(one_four, measure_shared_ring, "queue 1 4 100 40000")},
+    {"queue 4 to 4 100 B", "ns", VARIANTS(four_four, measure_shared_ring, "queue 4 4 100 40000")},
     {NULL, NULL, {{0}}},
 };
 

@@ -76,12 +76,12 @@ def write_csv(path, rows):
 
 def print_table(rows):
     last = None
-    print(f"{'work':28} {'variant':14} {'median':>12} {'min':>12} {'max':>12}      of limit")
+    print(f"{'work':32} {'variant':15} {'median':>12} {'min':>12} {'max':>12}      of limit")
     for work, variant, median, least, most, unit, ratio in rows:
         shown = work if work != last else ""
         last = work
         told = "" if ratio is None else f"{ratio:8.2f} x"
-        print(f"{shown:28} {variant:14} {median:12.1f} {least:12.1f} {most:12.1f} {unit:3}"
+        print(f"{shown:32} {variant:15} {median:12.1f} {least:12.1f} {most:12.1f} {unit:3}"
               f" {told}")
 
 

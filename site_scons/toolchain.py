@@ -277,6 +277,66 @@ def add_test_run(env, tests, helpers, examples):
 
 # ---- Benchmarks ----
 
+# Peers that are libraries: the file of bench/peers, a header, and the libraries to try in turn.
+# libuv is in the program that measures starts of itself: loading it would make each one slower.
+PEERS = {
+    'boost.cpp': ('boost/interprocess/ipc/message_queue.hpp', [['stdc++']]),
+    'zmq.c': ('zmq.h', [['zmq']]),
+    'nng.c': ('nng/nng.h', [['nng']]),  # Debian's has nothing for pkg-config
+    'libuv.c': ('uv.h', [['uv_a', 'dl'], ['uv']]),
+}
+POSIX_PEERS = ['posix.c', 'python.c']
+PEER_SCRIPT = 'bench/peers/peer.py'
+
+
+def _has_library(compiler, language, header, libraries):
+    text = ('#if !__has_include(<%s>)\n#error\n#endif\nint main() { return 0; }\n' % header)
+    command = [compiler, '-x', language, '-', '-o', os.devnull] + ['-l' + name
+                                                                   for name in libraries]
+    try:
+        return subprocess.run(command, input=text.encode(), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _peer_libraries(env, name):
+    """The libraries that a peer takes, or None: it is not to be had."""
+    if env['BACKEND'] != 'posix':
+        return None
+    if name in POSIX_PEERS:
+        return []
+    header, choices = PEERS[name]
+    is_cpp = name.endswith('.cpp')
+    for libraries in choices:
+        if _has_library(env['CXX'] if is_cpp else env.subst('$CC'), 'c++' if is_cpp else 'c',
+                        header, libraries):
+            return libraries
+    say('the benchmarks are built without the peer %s (ci/setup bench installs it)'
+        % os.path.splitext(name)[0])
+    return None
+
+
+def bench_peers(env):
+    """An environment for the benchmarks, and the sources of the peers that there are; those of
+    bench/peers/absent stand in for the others."""
+    env = env.Clone(tools=['g++'], CXX='g++', CXXFLAGS=['-std=c++14'])
+    env.Replace(INCPREFIX='-iquote')  # which the tool has set anew
+    env.Append(LINKFLAGS=['-Wl,--as-needed'],
+               CPPDEFINES=[('BENCH_PEER_SCRIPT', '\\"%s\\"' % File('#' + PEER_SCRIPT).abspath)])
+    if not env['verbose']:
+        env.Replace(CXXCOMSTR='  compile  $TARGET')
+    sources = []
+    for name in list(PEERS) + POSIX_PEERS:
+        libraries = _peer_libraries(env, name)
+        if libraries is None:
+            sources += Glob('bench/peers/absent/%s.c' % os.path.splitext(name)[0])
+        else:
+            sources += Glob('bench/peers/' + name)
+            env.Append(LIBS=libraries)
+    return env, sources
+
+
 def add_bench_run(env, programs):
     """What the target bench does: bench/report.py with the chosen programs."""
     chosen = [program for program in programs
@@ -321,7 +381,7 @@ def _c_files():
     found = []
     for pattern in ('include', 'include/spork', 'src', 'src/posix', 'src/win32', 'tests',
                     'tests/cmocka', 'tests/programs', 'examples', 'examples/support', 'bench',
-                    'bench/support'):
+                    'bench/support', 'bench/peers', 'bench/peers/absent'):
         found += Glob('#%s/*.c' % pattern) + Glob('#%s/*.h' % pattern)
     return [node.path for node in found]
 

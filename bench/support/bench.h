@@ -21,13 +21,18 @@
 /* One measurement: a value in the work's unit; NAN where it cannot be made here. */
 typedef double bench_measure(const void *context);
 
+/* isnan, which warns of its own conversions in mingw's math.h. */
+static inline bool bench_is_nan(double value) {
+    return value != value;
+}
+
 struct bench_variant {
     const char *name;
     bench_measure *measure;
     const void *context;
 };
 
-enum { BENCH_VARIANTS = 12 };
+enum { BENCH_VARIANTS = 16 };
 struct bench_work {
     const char *name;
     const char *unit;
@@ -49,8 +54,11 @@ struct bench_part {
     spork_queue *queue;    /* what bench_together was given; else NULL */
     spork_lock *lock;
     spork_pipe *pipe;
+    void *own;             /* what prepare returned */
 };
 typedef void bench_role(const struct bench_part *part);
+/* What goes before a part's work and is not measured; NULL where there is nothing to do. */
+typedef void *bench_prepare(const struct bench_part *part);
 
 enum { BENCH_AGENTS = 16 };
 /* Parts that run at one time, each in a process of its own, pinned to one processor after the
@@ -60,6 +68,8 @@ struct bench_plan {
         bench_role *role;
         int count;         /* parts with this role */
         uint64_t operations; /* of each part */
+        bench_prepare *prepare;
+        bench_role *finish; /* when all parts are through, not measured; may be NULL */
     } roles[2];
     size_t size;
     spork_offset memory;
@@ -67,8 +77,11 @@ struct bench_plan {
     spork_lock *lock;
     spork_pipe *pipes[2];  /* an end for each role */
     bool unpinned;
+    bool fresh;            /* the processes are ended afterwards: a library's threads stay */
 };
-/* Nanoseconds from the moment when all parts were let go until the last of them had ended. */
+/* Nanoseconds from the moment when all parts were let go until the last of them had ended. NAN,
+   with a word, if one died or if they were not through after BENCH_DEADLINE_S. */
+enum { BENCH_DEADLINE_S = 30 };
 double bench_together(const struct bench_plan *plan);
 
 /* Zeroed memory that all parts see, to be freed with bench_unshare. */
@@ -82,7 +95,7 @@ void bench_must(int error, const char *call);
 /* Nanoseconds; the same in all processes. */
 int64_t bench_now(void);
 
-/* ---- what systems have; system_posix.c, system_win32.c ---- */
+/* ---- what systems have; bench_posix.c, bench_win32.c ---- */
 
 /* Ties this thread to a processor; -1: to all. Where that cannot be done, nothing. */
 void bench_pin(int processor);

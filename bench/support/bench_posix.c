@@ -5,7 +5,6 @@
 #include <linux/futex.h>
 #include <mqueue.h>
 #include <sched.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -14,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench_names.h"
 #include "bench_system.h"
 
 int64_t bench_now(void) {
@@ -62,6 +62,9 @@ struct bench_stream {
     int fd;
 };
 
+/* A packet has to fit into the socket's buffer. */
+enum { LONGEST_PACKET = 65536 };
+
 /* The name is a file's, a socket's in the abstract space, or a message queue's. */
 static bool make_mqueue(const struct meeting_place *place) {
     struct mq_attr attributes = {.mq_maxmsg = 10, .mq_msgsize = (long)place->size};
@@ -70,32 +73,35 @@ static bool make_mqueue(const struct meeting_place *place) {
         return false;
     }
     mq_close(queue);
+    bench_name_keep(place->name, mq_unlink);
+    return true;
+}
+
+static bool make_pipe(const struct meeting_place *place) {
+    if (mkfifo(place->name, 0600) != 0) {
+        return false;
+    }
+    bench_name_keep(place->name, unlink);
     return true;
 }
 
 bool bench_stream_make(void *memory, enum bench_stream_kind kind, size_t size) {
-    static unsigned number;
     struct meeting_place *place = memory;
     *place = (struct meeting_place){.kind = kind, .size = size};
-    snprintf(place->name, sizeof place->name, "%s/spork-bench-%ld-%u",
-             kind == BENCH_STREAM_PIPE ? "/tmp" : "", (long)getpid(), number++);
+    bench_name(place->name, sizeof place->name, kind == BENCH_STREAM_PIPE ? "/tmp" : "");
     switch (kind) {
     case BENCH_STREAM_PIPE:
-        return mkfifo(place->name, 0600) == 0;
+        return make_pipe(place);
     case BENCH_STREAM_MQUEUE:
         return make_mqueue(place);
     default:
-        return true;
+        return size <= LONGEST_PACKET;
     }
 }
 
 void bench_stream_unmake(void *memory) {
     const struct meeting_place *place = memory;
-    if (place->kind == BENCH_STREAM_PIPE) {
-        unlink(place->name);
-    } else if (place->kind == BENCH_STREAM_MQUEUE) {
-        mq_unlink(place->name);
-    }
+    bench_name_drop(place->name); /* a socket's is not kept */
 }
 
 /* One writer and one reader; whoever comes first listens, or waits for who does. */
@@ -189,13 +195,28 @@ double bench_start_copy(void) {
 
 double bench_start_program(const char *path) {
     char *const argv[] = {(char *)(uintptr_t)path, (char[]){"--nothing"}, NULL};
-    pid_t child;
     int64_t begin = bench_now();
-    if (posix_spawn(&child, path, NULL, NULL, argv, environ) != 0) {
-        return NAN;
+    pid_t child = vfork();
+    if (child == 0) {
+        execve(path, argv, environ);
+        _exit(127);
     }
+    must(child, "vfork");
     waitpid(child, NULL, 0);
     return (double)(bench_now() - begin);
+}
+
+bool bench_has_memory(size_t size) {
+    char line[128];
+    unsigned long long free_kib = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL &&
+           sscanf(line, "MemAvailable: %llu", &free_kib) != 1) {
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return free_kib * 1024 >= size;
 }
 
 /* ---- locks ---- */

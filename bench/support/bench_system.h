@@ -12,6 +12,7 @@ enum bench_stream_kind {
     BENCH_STREAM_PACKETS, /* a socket pair that keeps messages apart; Windows: a message pipe */
     BENCH_STREAM_MQUEUE   /* POSIX message queues */
 };
+/* What a stream takes of memory. */
 enum { BENCH_STREAM_SIZE = 256 };
 typedef struct bench_stream bench_stream;
 /* Makes one in the process of main; memory tells the parts how to come to it. */
@@ -25,9 +26,12 @@ void bench_stream_get(bench_stream *stream, void *data, size_t size);
 /* ---- starting ---- */
 
 /* Nanoseconds to start a process that does nothing, and to see its end: a copy of this one, or
-   this program executed anew with the argument --nothing. */
+   this program executed anew with the argument --nothing, in the cheapest way. */
 double bench_start_copy(void);
 double bench_start_program(const char *path);
+
+/* Whether so many bytes can be taken without anybody else's having to make room. */
+bool bench_has_memory(size_t size);
 
 /* ---- locks ---- */
 

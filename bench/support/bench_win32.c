@@ -132,6 +132,11 @@ double bench_start_program(const char *path) {
     return duration;
 }
 
+bool bench_has_memory(size_t size) {
+    MEMORYSTATUSEX status = {.dwLength = sizeof status};
+    return GlobalMemoryStatusEx(&status) && status.ullAvailPhys >= size;
+}
+
 /* ---- locks ---- */
 
 /* A lock that spins, and lets others run: Windows has no wait on a word between processes. */
