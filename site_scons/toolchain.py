@@ -342,7 +342,7 @@ def add_bench_run(env, programs):
     chosen = [program for program in programs
               if env['bench'] in ('', os.path.splitext(program.name)[0])]
     if not chosen:
-        fail('there is no bench/%s.c' % env['bench'])
+        fail('there is no benchmark %s' % env['bench'])
     command = [sys.executable, 'bench/report.py', '--rounds', env['rounds'],
                '--out', 'build/bench/' + env['SYSTEM']]
     if env['SYSTEM'] == 'win64' and os.name != 'nt':
