@@ -45,6 +45,13 @@ void plat_relax(void);
 int plat_random(void *bytes, size_t size);
 /* Processors that this process may use, at least 1. */
 int plat_cpu_count(void);
+/* A fence on behalf of others: when plat_barrier returns 0, every thread of every process that
+   has called plat_barrier_join, which lasts as long as the process, has passed a full memory
+   fence since the call, or does before it runs again. Who is rarely the one that waits so pays
+   for who often passes. Errors of both: SPORK_ENOTSUP (this system, or kernel, has no such
+   thing), without a detail. */
+int plat_barrier_join(void);
+int plat_barrier(void);
 
 /* ---- thread.c: threads of this process ---- */
 
@@ -243,13 +250,6 @@ void plat_bell_family(const char *key);
    polls faster than 20 times a second, and that only where the kernel lacks pidfds. */
 int plat_bell_sleep(struct plat_sleeper *sleeper, struct plat_bell *bell, int64_t deadline,
                     const struct plat_process *const *watched, size_t count, size_t *dead);
-/* A fence on behalf of others: when plat_barrier returns 0, every thread of every process that
-   has called plat_barrier_join, which lasts as long as the process, has passed a full memory
-   fence since the call, or does before it runs again. Who is rarely the one that waits so pays
-   for who often passes. Errors of both: SPORK_ENOTSUP (this system, or kernel, has no such
-   thing), without a detail. */
-int plat_barrier_join(void);
-int plat_barrier(void);
 /* Wakes the thread that sleeps at this bell, whose state was `found`. Nobody there is fine. */
 void plat_bell_ring(struct plat_bell *bell, uint32_t found);
 void plat_bell_close(struct plat_sleeper *sleeper);

@@ -2,10 +2,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,6 +86,21 @@ bool native_does_without(const char *what) {
         }
     }
     return false;
+}
+
+/* The barrier is membarrier's global expedited command, of Linux 4.16. */
+static int barrier(int command) {
+    return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : SPORK_ENOTSUP;
+}
+
+int plat_barrier_join(void) {
+    return native_does_without("membarrier")
+               ? SPORK_ENOTSUP
+               : barrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+}
+
+int plat_barrier(void) {
+    return barrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
 int native_move_up(int fd) {

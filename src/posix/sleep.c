@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,24 +21,6 @@ enum { SLOW_LOOK_NS = 50000000 }; /* between looks where the kernel has no pidfd
 
 static char family_key[40];
 static _Atomic int sender = -1; /* for threads that never sleep by socket themselves */
-
-/* ---- the barrier: membarrier's global expedited command, Linux 4.16 ---- */
-
-static int barrier(int command) {
-    return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : SPORK_ENOTSUP;
-}
-
-int plat_barrier_join(void) {
-    return native_does_without("membarrier")
-               ? SPORK_ENOTSUP
-               : barrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
-}
-
-int plat_barrier(void) {
-    return barrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
-}
-
-/* ---- bells ---- */
 
 void plat_bell_family(const char *key) {
     snprintf(family_key, sizeof family_key, "%s", key);

@@ -84,6 +84,15 @@ int plat_cpu_count(void) {
     return count > 0 ? (int)count : 1;
 }
 
+/* FlushProcessWriteBuffers reaches the threads of one process only. */
+int plat_barrier_join(void) {
+    return SPORK_ENOTSUP;
+}
+
+int plat_barrier(void) {
+    return SPORK_ENOTSUP;
+}
+
 static void describe(char *text, size_t size, DWORD code) {
     wchar_t wide[256];
     DWORD length =

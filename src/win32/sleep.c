@@ -29,15 +29,6 @@ static const int64_t doze_ns = 50000000;
 
 static wchar_t family[64];
 
-/* FlushProcessWriteBuffers reaches the threads of one process only. */
-int plat_barrier_join(void) {
-    return SPORK_ENOTSUP;
-}
-
-int plat_barrier(void) {
-    return SPORK_ENOTSUP;
-}
-
 void plat_bell_family(const char *key) {
     swprintf(family, sizeof family / sizeof *family, L"%hs", key);
 }
