@@ -52,7 +52,7 @@ struct bench_part {
 };
 typedef void bench_role(const struct bench_part *part);
 
-enum { BENCH_AGENTS = 16 };
+enum { BENCH_AGENTS = 24 };
 /* Parts that run at one time, each in a process of its own, pinned to one processor after the
    other. The handles are passed on. */
 struct bench_plan {
