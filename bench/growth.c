@@ -2,9 +2,10 @@
    readers, tasks and objects there are, with the size of an item, and with the memory of who
    starts a child.
 
-   A work "FAMILY by WHAT/N" is one point of a curve. What would take too long at a point, as its
-   last one shows, or would take more than half of the memory, is left out with a word: so the
-   program ends in time on slow systems too, with shorter curves. */
+   A work "FAMILY by WHAT/N" is one point of a curve. How often each point is repeated follows
+   from how long the last one took. What would take too long even once, or more than half of the
+   memory, is left out with a word: so the program ends in time on slow systems too, with shorter
+   curves. */
 #include "support/bench.h"
 #include "support/bench_limits.h"
 #include "support/bench_probe.h"
@@ -12,19 +13,33 @@
 
 enum {
     PROCESSES = 200,
-    MESSAGES = 160000, /* a multiple of all numbers of writers */
+    MESSAGES = 160000,
+    MOST_PARTS = 16,   /* writers, or readers */
     MESSAGE = 100,     /* bytes */
     WORKERS = 2,
     IN_FLIGHT = 512,
     MIB = 1 << 20
 };
-static const double most_seconds = 3; /* of one measurement */
+static const double most_seconds = 3;   /* of one measurement */
+static const double wanted_seconds = 0.4; /* where it can be had */
 
 static const char *program;
 
+/* Of the present measurement: the share of the repetitions that it shall make, and how many it
+   has made. */
+static double effort;
+static int64_t times_made;
+
+static int64_t scaled(int64_t count, int64_t least) {
+    int64_t found = (int64_t)((double)count * effort);
+    return found > least ? found : least;
+}
+
 /* How often what is done n times at once is repeated, so that there is something to measure. */
 static int64_t repeats(int64_t n, int64_t wanted) {
-    return n >= wanted ? 1 : wanted / n;
+    int64_t found = scaled(wanted, 1) / n;
+    times_made = found > 1 ? found : 1;
+    return times_made;
 }
 
 /* ---- starting so many, who all live at one time ---- */
@@ -137,58 +152,62 @@ enum { OPERATIONS = 100000 };
 
 static double system_lock(int64_t n) {
     _Alignas(64) unsigned char memory[64] = {0};
+    int64_t count = scaled(OPERATIONS, 100);
     (void)n;
     int64_t begin = bench_now();
-    for (int i = 0; i < OPERATIONS; i++) {
+    for (int64_t i = 0; i < count; i++) {
         bench_lock(memory);
         bench_unlock(memory);
     }
-    return (double)(bench_now() - begin) / OPERATIONS;
+    return (double)(bench_now() - begin) / (double)count;
 }
 
 static double spork_lock_alone(int64_t n) {
     spork_lock *lock;
+    int64_t count = scaled(OPERATIONS, 100);
     (void)n;
     MUST(spork_lock_new(&lock, NULL));
     int64_t begin = bench_now();
-    for (int i = 0; i < OPERATIONS; i++) {
+    for (int64_t i = 0; i < count; i++) {
         MUST(spork_lock_acquire(lock, SPORK_FOREVER));
         MUST(spork_lock_release(lock));
     }
     double duration = (double)(bench_now() - begin);
     spork_lock_free(lock);
-    return duration / OPERATIONS;
+    return duration / (double)count;
 }
 
 static double ring_alone(int64_t n) {
     spork_offset memory;
     char data[MESSAGE] = {0};
     struct limit_ring *ring = bench_share(&memory, limit_ring_size(LIMIT_SLOTS, MESSAGE));
+    int64_t count = scaled(OPERATIONS, 100);
     (void)n;
     int64_t begin = bench_now();
-    for (int i = 0; i < OPERATIONS; i++) {
+    for (int64_t i = 0; i < count; i++) {
         limit_put(ring, LIMIT_SLOTS, data, sizeof data);
         limit_get(ring, LIMIT_SLOTS, data, sizeof data);
     }
     double duration = (double)(bench_now() - begin);
     bench_unshare(memory);
-    return duration / OPERATIONS;
+    return duration / (double)count;
 }
 
 static double queue_alone(int64_t n) {
     spork_queue *queue;
     char data[MESSAGE] = {0};
     size_t size;
+    int64_t count = scaled(OPERATIONS, 100);
     (void)n;
     MUST(spork_queue_new(&queue, &(spork_queue_options){.maxsize = LIMIT_SLOTS}));
     int64_t begin = bench_now();
-    for (int i = 0; i < OPERATIONS; i++) {
+    for (int64_t i = 0; i < count; i++) {
         MUST(spork_queue_put_bytes(queue, data, sizeof data, SPORK_FOREVER));
         MUST(spork_queue_get_bytes(queue, data, sizeof data, &size, SPORK_FOREVER));
     }
     double duration = (double)(bench_now() - begin);
     spork_queue_free(queue);
-    return duration / OPERATIONS;
+    return duration / (double)count;
 }
 
 /* ---- through a queue ---- */
@@ -268,13 +287,20 @@ static struct bench_plan plan_of(int64_t writers, bench_role *put, int64_t reade
     return plan;
 }
 
+/* A multiple of all numbers of writers. */
+static uint64_t messages(void) {
+    times_made = scaled(MESSAGES / MOST_PARTS, 10) * MOST_PARTS;
+    return (uint64_t)times_made;
+}
+
 static double through_shared_ring(int64_t writers, int64_t readers) {
+    uint64_t count = messages();
     struct bench_plan plan = plan_of(writers, put_into_shared, readers, get_from_shared,
-                                     MESSAGE, MESSAGES);
+                                     MESSAGE, count);
     limit_open_shared(bench_share(&plan.memory, limit_shared_size(MESSAGE)), MESSAGE);
     double duration = bench_together(&plan);
     bench_unshare(plan.memory);
-    return duration / MESSAGES;
+    return duration / (double)count;
 }
 
 static double through_queue(int64_t writers, int64_t readers, size_t size, uint64_t count) {
@@ -292,7 +318,7 @@ static double writers_ring(int64_t n) {
 }
 
 static double writers_queue(int64_t n) {
-    return through_queue(n, 1, MESSAGE, MESSAGES);
+    return through_queue(n, 1, MESSAGE, messages());
 }
 
 static double readers_ring(int64_t n) {
@@ -300,13 +326,14 @@ static double readers_ring(int64_t n) {
 }
 
 static double readers_queue(int64_t n) {
-    return through_queue(1, n, MESSAGE, MESSAGES);
+    return through_queue(1, n, MESSAGE, messages());
 }
 
-/* So many of a size as make half a gibibyte, within bounds. */
+/* So many of a size as make a quarter of a gibibyte, within bounds. */
 static uint64_t count_of(int64_t size) {
-    uint64_t count = (uint64_t)(512 * (int64_t)MIB / size);
-    return count > 300000 ? 300000 : count;
+    int64_t count = 256 * (int64_t)MIB / size;
+    times_made = scaled(count > 300000 ? 300000 : count < 8 ? 8 : count, 4);
+    return (uint64_t)times_made;
 }
 
 static double size_ring(int64_t size) {
@@ -572,9 +599,15 @@ static int nothing(void) {
 }
 SPORK_TASK(int, nothing);
 
+/* The larger, the fewer. */
+static int64_t starts_beside(int64_t mebibytes) {
+    times_made = scaled(mebibytes > 1000 ? 3 : 10, 1);
+    return times_made;
+}
+
 static double start_beside(int64_t mebibytes, spork_start_method method) {
     const spork_process_options options = {.method = method};
-    int64_t starts = mebibytes > 1000 ? 3 : 10;
+    int64_t starts = starts_beside(mebibytes);
     if (!spork_has_start_method(method)) {
         return NAN;
     }
@@ -601,25 +634,25 @@ static double spawn_beside(int64_t mebibytes) {
 
 static double copy_beside(int64_t mebibytes) {
     double sum = 0;
-    int starts = mebibytes > 1000 ? 3 : 10;
-    for (int i = 0; i < starts; i++) {
+    int64_t starts = starts_beside(mebibytes);
+    for (int64_t i = 0; i < starts; i++) {
         sum += bench_start_copy();
     }
-    return sum / starts / 1e3;
+    return sum / (double)starts / 1e3;
 }
 
 static double program_beside(int64_t mebibytes) {
     double sum = 0;
-    (void)mebibytes;
-    for (int i = 0; i < 10; i++) {
+    int64_t starts = starts_beside(mebibytes);
+    for (int64_t i = 0; i < starts; i++) {
         sum += bench_start_program(program);
     }
-    return sum / 10 / 1e3;
+    return sum / (double)starts / 1e3;
 }
 
 /* ---- the curves ---- */
 
-enum needs { TIME = 1, LIVING = 2, BALLAST = 4 }; /* what rises with n */
+enum needs { LIVING = 1, BALLAST = 2 }; /* what has to be there, n of it */
 
 struct curve {
     const char *family;
@@ -641,30 +674,30 @@ struct curve {
 #define MEBIBYTES {10, 40, 160, 640, 1024, 2048, 4096}
 
 static const struct curve curves[] = {
-    {"fork by live children", "us", TIME, 0,
+    {"fork by live children", "us", 0, 0,
      {{"limit", start_copies}, {"spork", start_all_fork},
       {"spork forkserver", start_all_forkserver}}, POPULATION},
-    {"spawn by live children", "us", TIME, 0,
+    {"spawn by live children", "us", 0, 0,
      {{"limit", start_programs}, {"spork", start_all_spawn}}, POPULATION},
-    {"queue 100 B by writers", "ns", TIME, 0,
+    {"queue 100 B by writers", "ns", 0, 0,
      {{"limit", writers_ring}, {"spork", writers_queue}}, FEW},
-    {"queue 100 B by readers", "ns", TIME, 0,
+    {"queue 100 B by readers", "ns", 0, 0,
      {{"limit", readers_ring}, {"spork", readers_queue}}, FEW},
     {"queue 1 to 1 by item size (B)", "ns", 0, 8,
      {{"limit", size_ring}, {"spork", size_queue}}, SIZES},
-    {"pool map by tasks", "ns", TIME, 16,
+    {"pool map by tasks", "ns", 0, 16,
      {{"limit", map_by_cursor}, {"spork", map_by_pool}}, {DECADES, 10000000}},
-    {"pool apply_async by tasks", "ns", TIME, 1024,
+    {"pool apply_async by tasks", "ns", 0, 1024,
      {{"limit", async_by_rings}, {"spork", async_by_pool}}, {DECADES}},
-    {"shared block of 64 B by blocks", "ns", TIME, 256,
+    {"shared block of 64 B by blocks", "ns", 0, 256,
      {{"limit", own_blocks}, {"spork", shared_blocks}, {"spork free", told_freeing}}, {DECADES}},
-    {"lock made by locks", "ns", TIME, 512,
+    {"lock made by locks", "ns", 0, 512,
      {{"limit", own_blocks}, {"spork", locks}, {"spork free", told_freeing}}, {DECADES}},
-    {"queue made by queues", "ns", TIME, 8192,
+    {"queue made by queues", "ns", 0, 8192,
      {{"limit", own_blocks}, {"spork", queues}, {"spork free", told_freeing}}, {DECADES}},
-    {"lock alone by live children", "ns", TIME | LIVING, 0,
+    {"lock alone by live children", "ns", LIVING, 0,
      {{"limit", system_lock}, {"spork", spork_lock_alone}}, POPULATION},
-    {"queue put and get by live children", "ns", TIME | LIVING, 0,
+    {"queue put and get by live children", "ns", LIVING, 0,
      {{"limit", ring_alone}, {"spork", queue_alone}}, POPULATION},
     {"fork by parent memory (MiB)", "us", BALLAST, MIB,
      {{"limit", copy_beside}, {"spork", fork_beside}, {"spork forkserver", forkserver_beside}},
@@ -680,13 +713,17 @@ struct point {
     const struct curve *curve;
     int64_t n;
     bool is_decided, is_left_out;
-    double seconds;     /* of the slowest variant */
     struct place {
         struct point *point;
         int variant;
-    } places[VARIANTS]; /* what the variants are given */
+        double seconds; /* that the last measurement took, for once */
+    } places[VARIANTS];
+    struct place *contexts[VARIANTS]; /* what the variants are given */
 };
 static struct point points[CURVES][POINTS];
+/* The next effort of each variant; the first measurement of a curve is a trial. */
+static double efforts[CURVES][VARIANTS];
+static const double trial = 0.05;
 
 static bool say_left_out(const struct point *point, const char *why) {
     fprintf(stderr, "bench: %s/%lld is left out: %s\n", point->curve->family,
@@ -694,19 +731,26 @@ static bool say_left_out(const struct point *point, const char *why) {
     return true;
 }
 
-/* How many times longer than the point before it is expected to take: as many as it is larger,
-   or as many as that one was beside its own, if these were times to speak of. */
-static double growth_to(const struct point *point) {
+static double slowest(const struct point *point) {
+    double seconds = 0;
+    for (int i = 0; i < VARIANTS; i++) {
+        seconds = point->places[i].seconds > seconds ? point->places[i].seconds : seconds;
+    }
+    return seconds;
+}
+
+/* Seconds for once at this point: in proportion to n, or up to its square if the last points rose
+   faster. */
+static double expected(const struct point *point) {
     const struct point *before = point - 1;
-    double growth = 1;
-    if (point->curve->needs & TIME) {
-        growth = (double)point->n / (double)before->n;
+    double growth = (double)point->n / (double)before->n;
+    double seconds = slowest(before);
+    if (seconds > 0.05 && before != points[point->curve - curves] && before[-1].is_decided) {
+        double last = seconds / slowest(before - 1);
+        double most = growth * growth;
+        growth = last > most ? most : last > growth ? last : growth;
     }
-    if (before->seconds > 0.05 && before != points[point->curve - curves]) {
-        double last = before->seconds / before[-1].seconds;
-        growth = before[-1].is_decided && last > growth ? last : growth;
-    }
-    return growth;
+    return seconds * growth;
 }
 
 /* Once for all rounds and variants; a point behind one that was left out is so as well. */
@@ -719,29 +763,37 @@ static bool decide(const struct point *point) {
     if (before == NULL || !before->is_decided) {
         return false;
     }
-    if (before->is_left_out || before->seconds * growth_to(point) > most_seconds) {
+    if (before->is_left_out || expected(point) > most_seconds) {
         return say_left_out(point, "it takes too long here");
     }
     return false;
 }
 
+/* Measures, and lets the next time take as long as is wanted. */
+static double measure_place(struct place *place) {
+    const struct point *point = place->point;
+    double *next = &efforts[point->curve - curves][place->variant];
+    effort = *next == 0 ? trial : *next;
+    times_made = 1;
+    int64_t begin = bench_now();
+    populate(point->curve->needs & LIVING ? point->n : 0);
+    hold(point->curve->needs & BALLAST ? point->n : 0);
+    double value = point->curve->variants[place->variant].measure(point->n);
+    double seconds = (double)(bench_now() - begin + 1) / 1e9;
+    place->seconds = seconds / (double)times_made;
+    *next = effort * wanted_seconds / seconds;
+    *next = *next > 1 ? 1 : *next;
+    return value;
+}
+
 static double measure_point(const void *context) {
-    const struct place *place = context;
+    struct place *place = *(struct place *const *)context;
     struct point *point = place->point;
     if (!point->is_decided) {
         point->is_left_out = decide(point);
         point->is_decided = true;
     }
-    if (point->is_left_out) {
-        return NAN;
-    }
-    int64_t begin = bench_now();
-    populate(point->curve->needs & LIVING ? point->n : 0);
-    hold(point->curve->needs & BALLAST ? point->n : 0);
-    double value = point->curve->variants[place->variant].measure(point->n);
-    double seconds = (double)(bench_now() - begin) / 1e9;
-    point->seconds = seconds > point->seconds ? seconds : point->seconds;
-    return value;
+    return point->is_left_out ? NAN : measure_place(place);
 }
 
 static bool is_wanted(const char *family, const char *name, char **names, int count) {
@@ -756,9 +808,10 @@ static bool is_wanted(const char *family, const char *name, char **names, int co
 static void describe(struct bench_work *work, struct point *point, const char *name) {
     *work = (struct bench_work){.name = name, .unit = point->curve->unit};
     for (int i = 0; i < VARIANTS && point->curve->variants[i].name != NULL; i++) {
-        point->places[i] = (struct place){point, i};
+        point->places[i] = (struct place){point, i, 0};
+        point->contexts[i] = &point->places[i];
         work->variants[i] = (struct bench_variant){point->curve->variants[i].name,
-                                                   measure_point, &point->places[i]};
+                                                   measure_point, &point->contexts[i]};
     }
 }
 
