@@ -60,7 +60,7 @@ typedef void bench_role(const struct bench_part *part);
 /* What goes before a part's work and is not measured; NULL where there is nothing to do. */
 typedef void *bench_prepare(const struct bench_part *part);
 
-enum { BENCH_AGENTS = 16 };
+enum { BENCH_AGENTS = 24 };
 /* Parts that run at one time, each in a process of its own, pinned to one processor after the
    other. The handles are passed on. */
 struct bench_plan {
