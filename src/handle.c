@@ -106,17 +106,22 @@ static struct handle *new_local(const struct handle_kind *kind) {
 static void enlist(struct handle *handle) {
     plat_mutex_lock(&mutex);
     handle->next = all;
+    handle->link = &all;
+    if (all != NULL) {
+        all->link = &handle->next;
+    }
     all = handle;
     plat_mutex_unlock(&mutex);
 }
 
 static void delist(struct handle *handle) {
     plat_mutex_lock(&mutex);
-    for (struct handle **at = &all; *at != NULL; at = &(*at)->next) {
-        if (*at == handle) {
-            *at = handle->next;
-            break;
+    if (handle->link != NULL) {
+        *handle->link = handle->next;
+        if (handle->next != NULL) {
+            handle->next->link = handle->link;
         }
+        handle->link = NULL;
     }
     plat_mutex_unlock(&mutex);
 }

@@ -65,7 +65,8 @@ struct handle {
     slot_reference process; /* whose that is: another one's after a fork */
     _Atomic uint32_t users; /* local references; see handle_share */
     _Atomic bool closed;    /* let go of before its end: see handle_close */
-    struct handle *next;    /* all of this process */
+    struct handle *next;    /* all of this process, */
+    struct handle **link;   /* and what points at this one there; NULL: it is not in the list */
 };
 
 /* Makes an object; init, when not NULL, fills its zeroed body before anybody can see it, as a
