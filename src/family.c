@@ -321,6 +321,7 @@ static void arm(const struct wait *wait) {
 static int sleep_once(struct wait *wait) {
     arm(wait);
     int result = attempt_anew(wait);
+    bool before_sleep = result != SPORK_EWOULDBLOCK;
     slot_reference dead = 0;
     bool quiet = false;
     if (result == SPORK_EWOULDBLOCK) {
@@ -338,8 +339,10 @@ static int sleep_once(struct wait *wait) {
     if (result == SPORK_EWOULDBLOCK) {
         result = attempt_anew(wait);
     }
-    /* Whoever rang counted on this thread to take something; it leaves without. */
-    if (rung && !wait->watch.grows && result != 0 && result != SPORK_EWOULDBLOCK) {
+    /* Whoever rang counted on this thread to take something; it leaves without, or had taken
+       something else before, and leaves what it was rung for. */
+    if (rung && !wait->watch.grows &&
+        (before_sleep || (result != 0 && result != SPORK_EWOULDBLOCK))) {
         sleep_wake(wait->places->waiters[0], 1);
     }
     return result;
