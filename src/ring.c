@@ -159,34 +159,18 @@ static void describe(struct ring_slot *slot, uint64_t position,
                       : arena_at(atomic_load_explicit(&slot->block, memory_order_relaxed));
 }
 
-/* The highest position that is known to have been taken, as a bound for the redo path: a
-   paused reader may have put the hint back, so the slots are asked as well. */
-static uint64_t taken_up_to(struct ring *ring, struct ring_segment *segment) {
-    uint64_t bound = atomic_load(&segment->take_hint);
-    for (uint64_t i = 0; i < segment->capacity; i++) {
-        uint64_t word = atomic_load(&segment_slot(ring, segment, i)->word);
-        uint64_t position = word_position(word);
-        enum slot_state state = word_state(word);
-        bool freed = state == SLOT_FREE || state == SLOT_SEALED;
-        if ((state == SLOT_TAKE || state == SLOT_FREEING) && position > bound) {
-            bound = position;
-        }
-        if (freed && position >= segment->capacity &&
-            position - segment->capacity > bound) {
-            bound = position - segment->capacity;
-        }
-    }
-    return bound;
-}
-
-/* Delivers the lowest message that waits behind what has been taken; none: no more redo. The
-   head is asked for under the lock: the segment of such a message cannot be left. */
+/* Delivers the lowest message up to the highest that was put back; none: no more redo. Which was
+   put back is known, and it stays FULL until somebody takes it. What has been taken meanwhile
+   is not: a reader that has walked past a message before it was put back leaves no trace before
+   it takes the next one. The head is asked for under the lock: the segment of such a message
+   cannot be left. */
 static bool take_again(struct self *self, struct ring *ring, struct ring_taken *taken) {
     bool done = false;
     family_lock(self);
-    while (!done && atomic_load(&ring->redo) != 0) {
+    uint64_t redo;
+    while (!done && (redo = atomic_load(&ring->redo)) != 0) {
         struct ring_segment *segment = ring_segment_at(ring, atomic_load(&ring->head));
-        uint64_t best = taken_up_to(ring, segment);
+        uint64_t best = redo;
         struct ring_slot *slot = NULL;
         for (uint64_t i = 0; i < segment->capacity; i++) {
             uint64_t word = atomic_load(&segment_slot(ring, segment, i)->word);
@@ -304,7 +288,7 @@ void ring_return(struct self *self, struct ring *ring, struct ring_taken *taken)
     /* First the word to look behind the hint, then the message: as in a recovery. Under the
        lock, since take_again takes the word away when it finds no such message. */
     family_lock(self);
-    atomic_store(&ring->redo, 1);
+    note_redo(ring, taken->position);
     atomic_store(&slot->word, slot_word(taken->position, 0, SLOT_FULL));
     family_unlock(self);
     sleep_busy(self, 0);

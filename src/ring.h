@@ -43,7 +43,7 @@ struct ring {
     arena_word segments[RING_SEGMENTS];
     arena_word head, tail; /* segments that are read, and put into */
     arena_word holes;      /* positions whose writer died */
-    arena_word redo;       /* 1: a message may be waiting behind the hint */
+    arena_word redo;       /* 0, or behind the last position whose message was put back */
     struct waiters readers, writers;
 };
 

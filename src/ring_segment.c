@@ -231,7 +231,7 @@ static void mourn_slot(struct ring *ring, struct ring_segment *segment,
         ring_free_block(slot, next);
         break;
     case SLOT_TAKE: /* to be delivered once more, perhaps behind the hint */
-        atomic_store(&ring->redo, 1);
+        note_redo(ring, position);
         atomic_store(&slot->word, slot_word(position, 0, SLOT_FULL));
         break;
     case SLOT_FREEING:

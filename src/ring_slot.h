@@ -64,6 +64,13 @@ static inline void watch_slot_owner(struct watch *watch, uint64_t word) {
     }
 }
 
+/* A message is about to be put back at this position of the head segment. Under the lock. */
+static inline void note_redo(struct ring *ring, uint64_t position) {
+    if (atomic_load(&ring->redo) <= position) {
+        atomic_store(&ring->redo, position + 1);
+    }
+}
+
 /* ring_segment.c. Appends a segment behind `tail` unless somebody has. */
 int ring_grow(struct self *self, struct ring *ring, uint64_t tail);
 /* Leaves an empty head segment that has a follower. True: look again. */
