@@ -14,6 +14,8 @@
 
 /* Nothing in these tests may take longer than this. */
 #define PATIENCE_MS ((int64_t)20000)
+/* The first of a crowd waits for all that it takes to start the last. */
+#define CROWD_MS (4 * PATIENCE_MS)
 
 static inline SPORK_UNUSED void must_be(int expected, int got, const char *call,
                                         const char *file, int line) {

@@ -353,7 +353,7 @@ static int free_and_go_on(void) {
     return take_and_free_some();
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_alloc_or_free_leaves_blocks_that_are_there_or_not, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_alloc_or_free_leaves_blocks_that_are_there_or_not, 120) {
     deaths_set_up();
     die_everywhere(&(struct death){.name = "alloc and free",
                                    .work = take_and_free_some,

@@ -724,7 +724,7 @@ static int read_what_is_there(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_write_is_told_if_the_items_are_half_changed, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_write_is_told_if_the_items_are_half_changed, 120) {
     deaths_set_up();
     shared = new_numbers(4, NULL);
     die_everywhere(&(struct death){.name = "array written",

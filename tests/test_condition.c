@@ -52,7 +52,7 @@ static void notify(spork_condition *condition, int64_t count) {
 /* Waits once, and tells its number. */
 static int wait_and_tell(spork_condition *condition, spork_queue *told, int64_t number) {
     EXPECT(spork_condition_acquire(condition, PATIENCE_MS) == 0);
-    EXPECT(spork_condition_wait(condition, PATIENCE_MS) == 0);
+    EXPECT(spork_condition_wait(condition, CROWD_MS) == 0);
     EXPECT(spork_queue_put(told, spork_int(number), 0) == 0);
     EXPECT(spork_condition_release(condition) == 0);
     return 0;
@@ -823,7 +823,7 @@ static int take_over(void) {
     return spork_condition_release(condition_of_all);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_wait_and_a_notification_harms_nobody, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_wait_and_a_notification_harms_nobody, 120) {
     deaths_set_up();
     let_one_wait();
     die_everywhere(&(struct death){.name = "wait and notify",
@@ -846,7 +846,7 @@ static int make_and_free_a_condition(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_conditions_are_made_and_freed_leaves_nothing, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_conditions_are_made_and_freed_leaves_nothing, 120) {
     deaths_set_up();
     die_everywhere(&(struct death){.name = "conditions made and freed",
                                    .work = make_and_free_a_condition,

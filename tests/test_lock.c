@@ -129,7 +129,7 @@ TEST(the_next_after_a_killed_holder_is_told_within_100_ms_and_owns_it) {
 /* Tells what acquire said, and when. */
 static int acquire_and_tell(spork_lock *lock, spork_queue *told) {
     EXPECT(spork_queue_put(told, spork_int(0), 0) == 0);
-    int error = spork_lock_acquire(lock, PATIENCE_MS);
+    int error = spork_lock_acquire(lock, CROWD_MS);
     int64_t now = spork_now_ms();
     EXPECT(error == 0 || error == SPORK_EOWNERDIED);
     EXPECT(spork_lock_release(lock) == 0);

@@ -116,7 +116,7 @@ static int put_65(void) {
     return put(65);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_small_item_loses_nothing, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_small_item_loses_nothing, 120) {
     make(4);
     for (uint64_t i = 1; i <= 3; i++) {
         OK(put(i));
@@ -132,7 +132,7 @@ TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_small_item_loses_nothing, 60) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_large_item_loses_nothing, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_large_item_loses_nothing, 120) {
     make(4);
     for (uint64_t i = 1; i <= 3; i++) {
         OK(put(i));
@@ -148,7 +148,7 @@ TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_large_item_loses_nothing, 60) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_put_that_makes_the_queue_grow_loses_nothing, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_that_makes_the_queue_grow_loses_nothing, 120) {
     make(0);
     for (uint64_t i = 1; i <= 64; i++) {
         OK(put(i));
@@ -197,7 +197,7 @@ static void fill(uint64_t from, uint64_t to) {
     }
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_small_item_gives_it_back_or_took_it, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_small_item_gives_it_back_or_took_it, 120) {
     make(4);
     fill(1, 4);
     expected.first = 1;
@@ -209,7 +209,7 @@ TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_small_item_gives_it_back_or_took_i
     spork_queue_free(queue);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_large_item_gives_it_back_or_took_it, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_large_item_gives_it_back_or_took_it, 120) {
     make(4);
     fill(2, 5);
     expected.first = 2;
@@ -253,7 +253,7 @@ TEST_ONCE_SLOW(an_item_put_behind_a_dead_reader_before_anybody_noticed_is_not_lo
     spork_queue_free(queue);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_an_item_is_given_back_keeps_it, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_an_item_is_given_back_keeps_it, 120) {
     make(4);
     fill(1, 3);
     expected.first = 1;
@@ -270,7 +270,7 @@ TEST_ONCE_SLOW(a_death_anywhere_while_an_item_is_given_back_keeps_it, 60) {
     spork_queue_free(queue);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_a_reader_leaves_a_segment_loses_nothing, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_a_reader_leaves_a_segment_loses_nothing, 120) {
     uint64_t number;
     make(0);
     fill(1, 66);
@@ -296,7 +296,7 @@ static int put_and_get_much(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_among_puts_and_gets_while_others_work_on_loses_nothing, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_among_puts_and_gets_while_others_work_on_loses_nothing, 120) {
     make(4);
     fill(1, 4);
     expected.first = 1;

@@ -24,7 +24,7 @@ static int make_and_free_queues(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_queues_are_made_and_freed_leaves_nothing_of_them, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_queues_are_made_and_freed_leaves_nothing_of_them, 120) {
     deaths_set_up();
     die_everywhere(&(struct death){.name = "queues made and freed",
                                    .work = make_and_free_queues,
@@ -46,7 +46,7 @@ static int make_use_and_free_a_pipe(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_a_pipe_is_made_used_and_freed_leaves_nothing_of_it, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_a_pipe_is_made_used_and_freed_leaves_nothing_of_it, 120) {
     deaths_set_up();
     die_everywhere(&(struct death){.name = "pipe made, used and freed",
                                    .work = make_use_and_free_a_pipe,
@@ -85,7 +85,7 @@ static int receive_locks(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_a_handle_is_sent_sends_it_whole_or_not_at_all, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_a_handle_is_sent_sends_it_whole_or_not_at_all, 120) {
     deaths_set_up();
     OK(spork_queue_new(&queue, NULL));
     die_everywhere(&(struct death){.name = "handles sent",
@@ -102,7 +102,7 @@ static int receive_one_lock(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_a_handle_is_received_gives_it_back_or_took_it, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_a_handle_is_received_gives_it_back_or_took_it, 120) {
     deaths_set_up();
     OK(spork_queue_new(&queue, NULL));
     assert_int_equal(send_a_new_lock(), 0);
@@ -130,7 +130,7 @@ static int make_and_free_nested_queues(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_at_the_end_of_nested_queues_leaves_nothing_of_them, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_at_the_end_of_nested_queues_leaves_nothing_of_them, 120) {
     deaths_set_up();
     die_everywhere(&(struct death){.name = "nested queues",
                                    .work = make_and_free_nested_queues,
@@ -160,7 +160,7 @@ static int use_the_queue(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_a_forked_process_joins_the_family_harms_nobody, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_a_forked_process_joins_the_family_harms_nobody, 120) {
     deaths_set_up();
     OK(spork_queue_new(&queue, NULL));
     die_everywhere(&(struct death){.name = "joining the family",
@@ -190,7 +190,7 @@ static int take_over(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_between_acquire_and_release_hands_the_lock_on, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_between_acquire_and_release_hands_the_lock_on, 120) {
     deaths_set_up();
     OK(spork_lock_new(&lock, NULL));
     die_everywhere(&(struct death){.name = "lock",
@@ -232,7 +232,7 @@ static int deal_with_the_rest(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_between_get_and_task_done_keeps_the_count_exact, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_between_get_and_task_done_keeps_the_count_exact, 120) {
     deaths_set_up();
     OK(spork_queue_new(&queue, NULL));
     for (int i = 0; i < 3; i++) {

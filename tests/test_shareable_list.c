@@ -445,7 +445,7 @@ static int set_and_get(void) {
     return 0;
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_while_an_item_is_set_leaves_the_old_or_the_new_one, 60) {
+TEST_ONCE_SLOW(a_death_anywhere_while_an_item_is_set_leaves_the_old_or_the_new_one, 120) {
     deaths_set_up();
     shared = new_list(SPORK_LIST_OF(spork_str(OLD_TEXT), spork_int(2)), 0);
     die_everywhere(&(struct death){.name = "item set",
