@@ -612,7 +612,9 @@ TEST(a_wait_that_times_out_at_the_lock_of_a_killed_process_is_told_of_that) {
     spork_condition *condition = new_condition();
     spork_queue *told = new_queue();
     spork_queue *ready = new_queue();
-    spork_process *waiter = start(wait_and_tell_error_call(condition, told, 300));
+    /* Long enough for the holder to be started, and killed, meanwhile. */
+    int64_t time = native_is_windows() ? 6000 : 1000;
+    spork_process *waiter = start(wait_and_tell_error_call(condition, told, time));
     spork_process *holder = NULL;
     assert_true(wait_for_waiting(condition, 1));
     holder = start(notify_and_stay_call(condition, ready, 0));
