@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "sleep.h"
 #include "support/deaths.h"
+#include "support_native.h"
 #include "support_workers.h"
 
 static spork_queue *new_queue(void) {
