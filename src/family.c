@@ -128,7 +128,7 @@ static int join_family(void) {
     return error;
 }
 
-struct self *family_enter_first(int *error) {
+struct self *family_enter_slow(int *error) {
     *error = join_family();
     return *error != 0 ? NULL : sleep_enter(error);
 }
@@ -356,8 +356,8 @@ static int sleep_until(struct wait *wait) {
     return result;
 }
 
-int family_block_on(struct self *self, struct waiters *waiters, family_attempt *attempt,
-                    void *context, int64_t deadline) {
+int family_block_slow(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                      void *context, int64_t deadline) {
     enum { SPINS = 6, YIELDS = 8 };
     for (int round = 0; deadline != DEADLINE_NOW && round < SPINS + YIELDS; round++) {
         /* Ever longer pauses: a look takes the line of the cache away from who writes there. */

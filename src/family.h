@@ -6,11 +6,6 @@
 
 /* ---- this process in the family ---- */
 
-/* Makes sure that this process belongs to a family and that this thread can work in it: the
-   root makes the arena at its first need; a child that the host itself forked takes a slot.
-   Every public call begins with family_enter. NULL: *error is the number, and the detail says
-   why. */
-struct self *family_enter_first(int *error);
 /* Turns this process into the one of a slot that its parent reserved: after attaching the
    arena (spawn), or in a forked child. */
 int family_become(slot_reference process);
@@ -19,8 +14,13 @@ extern _Atomic slot_reference family_this_process;
 static inline slot_reference family_self(void) {
     return atomic_load_explicit(&family_this_process, memory_order_acquire);
 }
+/* What family_enter does in a process that belongs to no family yet. */
+struct self *family_enter_slow(int *error);
+/* Makes sure that this process belongs to a family and that this thread can work in it: the
+   root makes the arena at its first need; a child that the host itself forked takes a slot.
+   Every public call begins here. NULL: *error is the number, and the detail says why. */
 static inline struct self *family_enter(int *error) {
-    return family_self() != 0 ? sleep_enter(error) : family_enter_first(error);
+    return family_self() != 0 ? sleep_enter(error) : family_enter_slow(error);
 }
 static inline struct process_slot *family_slot(slot_reference process) {
     return &arena->processes[slot_index(process)];
@@ -122,8 +122,8 @@ typedef int family_attempt(void *context, struct watch *watch);
 #define FAMILY_NET_NS ((int64_t)200 * 1000000)
 
 /* What comes after a first attempt. */
-int family_block_on(struct self *self, struct waiters *waiters, family_attempt *attempt,
-                    void *context, int64_t deadline);
+int family_block_slow(struct self *self, struct waiters *waiters, family_attempt *attempt,
+                      void *context, int64_t deadline);
 /* The one loop that blocks: attempts, spins, yields, sleeps at waiters, until the attempt is
    over or the deadline has passed (SPORK_EWOULDBLOCK, no detail). DEADLINE_NOW attempts once,
    and again if a death, or somebody's unfinished microseconds, were in the way: what was put
@@ -133,7 +133,7 @@ static inline int family_block(struct self *self, struct waiters *waiters,
     int result = attempt(context, NULL);
     return result != SPORK_EWOULDBLOCK
                ? result
-               : family_block_on(self, waiters, attempt, context, deadline);
+               : family_block_slow(self, waiters, attempt, context, deadline);
 }
 
 /* Where who looks at many things, and takes none, waits for them. */

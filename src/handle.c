@@ -225,8 +225,7 @@ static int hold_again(struct self *self, struct handle *handle) {
     return 0;
 }
 
-struct self *handle_enter_first(const void *object, const struct handle_kind *kind,
-                                int *error) {
+struct self *handle_enter_slow(const void *object, const struct handle_kind *kind, int *error) {
     struct handle *handle = (struct handle *)(uintptr_t)object;
     if (handle == NULL) {
         *error = error_set(SPORK_EINVAL,

@@ -81,9 +81,9 @@ int handle_new(void *place, const struct handle_kind *kind,
                int (*init)(void *body, const void *options), const void *options);
 void handle_free(void *object);
 
-/* What handle_enter does when it is not all as it was before. */
-struct self *handle_enter_first(const void *object, const struct handle_kind *kind,
-                                int *error);
+/* The rest of handle_enter: what is NULL, wrong or closed; a thread's first call, and an object
+   that a forked process has inherited. */
+struct self *handle_enter_slow(const void *object, const struct handle_kind *kind, int *error);
 /* Begins every public call on a handle: this thread's self, or NULL with *error (an object
    that is NULL, of another kind, closed or stale). */
 static inline struct self *handle_enter(const void *object, const struct handle_kind *kind,
@@ -96,7 +96,7 @@ static inline struct self *handle_enter(const void *object, const struct handle_
         *error = 0;
         return self;
     }
-    return handle_enter_first(object, kind, error);
+    return handle_enter_slow(object, kind, error);
 }
 
 /* One local user more, one less; the last one lets the object go. */

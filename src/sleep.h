@@ -11,12 +11,14 @@ struct self {
     struct plat_sleeper sleeper;
     struct self *next; /* of those that sleep_make_self made */
 };
+/* This thread's, for the inline functions that begin each call. */
 extern _Thread_local struct self sleep_this;
 
+/* A slot for this thread's self, which has none. Errors: as of sleep_enter. */
+int sleep_take_slot(struct self *self);
 /* This thread's self, with a slot in the family taken at the first call. NULL: *error is
    SPORK_ELIMIT (all slots are in use), SPORK_ENOSPACE or SPORK_ESTATE (the family has not been
    joined). */
-int sleep_take_slot(struct self *self);
 static inline struct self *sleep_enter(int *error) {
     struct self *self = &sleep_this;
     *error = self->slot != NULL ? 0 : sleep_take_slot(self);
