@@ -358,10 +358,12 @@ static int sleep_until(struct wait *wait) {
 
 int family_block_slow(struct self *self, struct waiters *waiters, family_attempt *attempt,
                       void *context, int64_t deadline) {
-    enum { SPINS = 6, YIELDS = 8 };
+    /* Together less than a sleep and a wake cost: an answer that comes in a microsecond or two
+       finds this thread awake. Ever longer pauses, since a look takes the line of the cache away
+       from who writes there, but none so long that it would be felt. */
+    enum { SPINS = 32, PAUSES = 8, YIELDS = 8 };
     for (int round = 0; deadline != DEADLINE_NOW && round < SPINS + YIELDS; round++) {
-        /* Ever longer pauses: a look takes the line of the cache away from who writes there. */
-        for (int i = 0; round < SPINS && i < 1 << round; i++) {
+        for (int i = 0; round < SPINS && i < PAUSES && i <= round; i++) {
             plat_relax();
         }
         if (round >= SPINS) {
