@@ -174,7 +174,8 @@ def target_environment(base, target):
 def _set_up_linux(env):
     # An archiver of the compiler's own kind is not needed: there is no LTO.
     env.Replace(BACKEND='posix', PRIVATE_LIBS='-pthread', SOCKET_LIBS=[])
-    env.Append(CCFLAGS=['-pthread'], LINKFLAGS=['-pthread'])
+    # Without stubs: what a forked child is the first to call is found already.
+    env.Append(CCFLAGS=['-pthread', '-fno-plt'], LINKFLAGS=['-pthread'])
 
 
 def _set_up_win64(env):

@@ -239,7 +239,10 @@ void family_started(slot_reference process, const struct plat_process *running) 
 void family_set_state(slot_reference process, enum process_state state) {
     struct process_slot *slot = family_slot(process);
     atomic_store(&slot->state, state);
-    sleep_wake(&slot->changed, SLEEP_ALL);
+    sleep_wake(&slot->greeting, SLEEP_ALL);
+    if (state == PROCESS_ENDED) {
+        sleep_wake(&slot->changed, SLEEP_ALL);
+    }
 }
 
 int family_end(slot_reference process, enum plat_end how) {
@@ -406,6 +409,7 @@ static void close_grave(slot_reference process) {
         watch_remove_child(process);
         return;
     }
+    sleep_wake(&slot->greeting, SLEEP_ALL);
     sleep_wake(&slot->changed, SLEEP_ALL);
     if (forked || parent == 0 || !family_is(parent)) {
         watch_forget(process);

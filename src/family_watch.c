@@ -11,11 +11,23 @@ struct entry {
     bool forgotten;         /* to be closed by the last of them */
 };
 
-static plat_mutex mutex;
-static struct entry entries[ARENA_PROCESSES];
-static size_t entries_used; /* a forked child need not touch the others */
-static slot_reference children_list[ARENA_PROCESSES];
-static size_t children_count;
+/* A child of this process, in a list; numbers are indices of slots, that of the root for none. */
+struct child {
+    slot_reference process; /* 0: none */
+    uint32_t next, previous;
+};
+
+/* All in one piece: what a process has written lately, a fork has to copy page by page. */
+static struct {
+    plat_mutex mutex;
+    size_t used; /* a forked child need not touch the other places */
+    size_t children;
+    uint32_t first, last; /* child */
+    struct place {
+        struct entry entry;
+        struct child child;
+    } places[ARENA_PROCESSES];
+} known;
 
 static void close_entry(struct entry *entry) {
     if (entry->process != 0) {
@@ -25,21 +37,26 @@ static void close_entry(struct entry *entry) {
 }
 
 void watch_forked(void) {
-    memset(&mutex, 0, sizeof mutex);
-    for (size_t i = 0; i < entries_used; i++) {
-        if (entries[i].process != 0) {
-            close_entry(&entries[i]);
+    memset(&known.mutex, 0, sizeof known.mutex);
+    for (size_t i = 0; i < known.used; i++) {
+        struct place *place = &known.places[i];
+        if (place->entry.process != 0) {
+            close_entry(&place->entry);
+        }
+        if (place->child.process != 0) {
+            memset(&place->child, 0, sizeof place->child);
         }
     }
-    entries_used = 0;
-    children_count = 0;
+    known.used = 0;
+    known.children = 0;
+    known.first = known.last = 0;
 }
 
-/* The entry of a process, to be filled; under the mutex. */
-static struct entry *entry_of(slot_reference process) {
+/* The place of a process, to be filled; under the mutex. */
+static struct place *place_of(slot_reference process) {
     size_t index = slot_index(process);
-    entries_used = index < entries_used ? entries_used : index + 1;
-    return &entries[index];
+    known.used = index < known.used ? known.used : index + 1;
+    return &known.places[index];
 }
 
 static int open_entry(struct entry *entry, slot_reference process) {
@@ -67,47 +84,47 @@ static int open_entry(struct entry *entry, slot_reference process) {
 
 struct plat_process *watch_take(slot_reference process, int *error) {
     struct plat_process *taken = NULL;
-    plat_mutex_lock(&mutex);
-    struct entry *entry = entry_of(process);
+    plat_mutex_lock(&known.mutex);
+    struct entry *entry = &place_of(process)->entry;
     *error = entry->process == process ? 0 : open_entry(entry, process);
     if (*error == 0) {
         entry->users++;
         taken = &entry->watch;
     }
-    plat_mutex_unlock(&mutex);
+    plat_mutex_unlock(&known.mutex);
     return taken;
 }
 
 void watch_drop(slot_reference process) {
-    struct entry *entry = &entries[slot_index(process)];
-    plat_mutex_lock(&mutex);
+    struct entry *entry = &known.places[slot_index(process)].entry;
+    plat_mutex_lock(&known.mutex);
     entry->users--;
     if (entry->users == 0 && entry->forgotten) {
         close_entry(entry);
     }
-    plat_mutex_unlock(&mutex);
+    plat_mutex_unlock(&known.mutex);
 }
 
 void watch_adopt(slot_reference child, const struct plat_process *process) {
     enum { NAP_NS = 50000 };
-    plat_mutex_lock(&mutex);
-    struct entry *entry = entry_of(child);
+    plat_mutex_lock(&known.mutex);
+    struct entry *entry = &place_of(child)->entry;
     /* Threads that still look at an older process of that slot, which is dead. */
     while (entry->users > 0) {
-        plat_mutex_unlock(&mutex);
+        plat_mutex_unlock(&known.mutex);
         plat_sleep_ns(NAP_NS);
-        plat_mutex_lock(&mutex);
+        plat_mutex_lock(&known.mutex);
     }
     close_entry(entry);
     entry->watch = *process;
     entry->process = child;
     entry->forgotten = false;
-    plat_mutex_unlock(&mutex);
+    plat_mutex_unlock(&known.mutex);
 }
 
 void watch_forget(slot_reference process) {
-    struct entry *entry = &entries[slot_index(process)];
-    plat_mutex_lock(&mutex);
+    struct entry *entry = &known.places[slot_index(process)].entry;
+    plat_mutex_lock(&known.mutex);
     if (entry->process == process) {
         if (entry->users == 0) {
             close_entry(entry);
@@ -115,40 +132,52 @@ void watch_forget(slot_reference process) {
             entry->forgotten = true;
         }
     }
-    plat_mutex_unlock(&mutex);
+    plat_mutex_unlock(&known.mutex);
 }
 
 /* ---- children ---- */
 
-void watch_add_child(slot_reference child) {
-    plat_mutex_lock(&mutex);
-    if (children_count < ARENA_PROCESSES) {
-        children_list[children_count++] = child;
-    }
-    plat_mutex_unlock(&mutex);
+/* Under the mutex. */
+static void unlink_child(struct child *child) {
+    struct place *places = known.places;
+    *(child->previous != 0 ? &places[child->previous].child.next : &known.first) = child->next;
+    *(child->next != 0 ? &places[child->next].child.previous : &known.last) = child->previous;
+    memset(child, 0, sizeof *child);
+    known.children--;
 }
 
-void watch_remove_child(slot_reference child) {
-    plat_mutex_lock(&mutex);
-    for (size_t i = 0; i < children_count; i++) {
-        if (children_list[i] == child) {
-            memmove(&children_list[i], &children_list[i + 1],
-                    (children_count - i - 1) * sizeof children_list[0]);
-            children_count--;
-            break;
-        }
+void watch_add_child(slot_reference process) {
+    plat_mutex_lock(&known.mutex);
+    struct child *child = &place_of(process)->child;
+    if (child->process != 0) {
+        unlink_child(child); /* an older one of that slot */
     }
-    plat_mutex_unlock(&mutex);
+    *child = (struct child){.process = process, .previous = known.last};
+    *(known.last != 0 ? &known.places[known.last].child.next : &known.first) =
+        slot_index(process);
+    known.last = slot_index(process);
+    known.children++;
+    plat_mutex_unlock(&known.mutex);
+}
+
+void watch_remove_child(slot_reference process) {
+    struct child *child = &known.places[slot_index(process)].child;
+    plat_mutex_lock(&known.mutex);
+    if (child->process == process) {
+        unlink_child(child);
+    }
+    plat_mutex_unlock(&known.mutex);
 }
 
 size_t watch_children(slot_reference *children, size_t capacity) {
-    plat_mutex_lock(&mutex);
-    size_t count = children_count;
-    size_t copied = count < capacity ? count : capacity;
-    if (copied > 0) {
-        memcpy(children, children_list, copied * sizeof children[0]);
+    size_t copied = 0;
+    plat_mutex_lock(&known.mutex);
+    size_t count = known.children;
+    for (uint32_t i = known.first; i != 0 && copied < capacity; copied++) {
+        children[copied] = known.places[i].child.process;
+        i = known.places[i].child.next;
     }
-    plat_mutex_unlock(&mutex);
+    plat_mutex_unlock(&known.mutex);
     return count;
 }
 

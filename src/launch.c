@@ -141,7 +141,7 @@ static int explain_death(struct process_slot *slot) {
 int launch_await_hello(struct self *self, slot_reference process, int64_t deadline) {
     struct process_slot *slot = family_slot(process);
     struct hello hello = {process};
-    int result = family_block(self, &slot->changed, attempt_hello, &hello, deadline);
+    int result = family_block(self, &slot->greeting, attempt_hello, &hello, deadline);
     if (result == 0) {
         return 0;
     }

@@ -328,6 +328,9 @@ static int take_part(struct self *self, spork_pipe *end, const unsigned char *pa
         if (error == 0) {
             error = ring_try_put(self, end->handle.id, &core->rings[side], &message, &ignored);
         }
+        if (error != 0) {
+            ring_forget(self, &message);
+        }
         return error;
     }
     int error = header.offset == 0 ? begin_message(self, core, side, &header) : 0;

@@ -110,7 +110,10 @@ int pool_keep_handles(struct self *self, struct pool_record *record,
 }
 
 static int put_ticket(struct self *self, struct pool_owner *owner, pool_ticket ticket) {
-    struct ring_message message = {.data = &ticket, .size = sizeof ticket, .flags = MESSAGE_RAW};
+    struct ring_message message = {.data = &ticket,
+                                   .size = sizeof ticket,
+                                   .flags = MESSAGE_RAW,
+                                   .place = MESSAGE_IN_SLOT};
     return ring_try_put(self, owner->pool->handle.id, &body_of_owner(owner)->ring, &message,
                         NULL);
 }

@@ -7,33 +7,59 @@
 
 /* ---- put ---- */
 
-int ring_prepare(struct self *self, struct ring *ring, struct ring_message *message) {
-    uint64_t block;
-    message->block = 0;
-    if (message->size <= ring->stride - SLOT_DATA) {
-        return 0;
-    }
+/* Whether slots keep blocks for it. What has no segments only makes use of ring_prepare. */
+static bool is_kept(struct ring *ring, size_t size) {
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+    return atomic_load_explicit(&ring->segments[0], memory_order_relaxed) != 0 &&
+           size <= ring_segment_at(ring, tail)->keeps;
+}
+
+static int take_block(struct self *self, size_t size, uint64_t *block) {
     family_lock(self);
-    int error = arena_take(message->size, BLOCK_MESSAGE, &block);
+    int error = arena_take(size, BLOCK_MESSAGE, block);
     if (error != 0) {
         family_unlock(self);
+        *block = 0;
         return error;
     }
-    arena_own(block, family_self());
+    arena_own(*block, family_self());
     family_commit(self);
-    memcpy(arena_at(block), message->data, message->size);
-    message->block = block;
-    message->stamp = atomic_load(&arena_block(block)->stamp);
+    return 0;
+}
+
+static void give_block(struct self *self, uint64_t *block) {
+    if (*block != 0) {
+        family_lock(self);
+        arena_give(*block);
+        family_commit(self);
+        *block = 0;
+    }
+}
+
+static int prepare_large(struct self *self, struct ring *ring, struct ring_message *message) {
+    message->place = is_kept(ring, message->size) ? MESSAGE_KEPT : 0;
+    if (message->place == MESSAGE_KEPT) {
+        return 0;
+    }
+    int error = take_block(self, message->size, &message->block);
+    if (error == 0) {
+        memcpy(arena_at(message->block), message->data, message->size);
+        message->stamp = atomic_load(&arena_block(message->block)->stamp);
+    }
+    return error;
+}
+
+int ring_prepare(struct self *self, struct ring *ring, struct ring_message *message) {
+    if (message->size > ring->stride - SLOT_DATA) {
+        return prepare_large(self, ring, message);
+    }
+    message->place = MESSAGE_IN_SLOT;
     return 0;
 }
 
 void ring_forget(struct self *self, struct ring_message *message) {
-    if (message->block != 0) {
-        family_lock(self);
-        arena_give(message->block);
-        family_commit(self);
-        message->block = 0;
-    }
+    give_block(self, &message->block);
+    give_block(self, &message->spare);
 }
 
 static void mark_home(struct block *block, struct ring_slot *slot, uint64_t position) {
@@ -41,25 +67,58 @@ static void mark_home(struct block *block, struct ring_slot *slot, uint64_t posi
     atomic_store(&block->home, arena_offset(slot));
 }
 
+static bool keeps_room(arena_word *kept, size_t size) {
+    uint64_t block = atomic_load_explicit(kept, memory_order_relaxed);
+    return block != 0 && size <= atomic_load_explicit(&arena_block(block)->size,
+                                                      memory_order_relaxed) -
+                                     BLOCK_HEADER;
+}
+
+/* Whether a message has no room, should it claim the slot of this position. */
+static bool lacks_room(const struct ring *ring, struct ring_segment *segment,
+                       uint64_t position, const struct ring_message *message) {
+    return message->spare == 0 &&
+           !keeps_room(segment_kept(ring, segment, segment_index(segment, position)),
+                       message->size);
+}
+
+/* What the claimed slot of this position keeps, with room for the message. */
+static uint64_t keep_room(struct self *self, const struct ring *ring,
+                          struct ring_segment *segment, uint64_t position,
+                          struct ring_message *message) {
+    arena_word *kept = segment_kept(ring, segment, segment_index(segment, position));
+    if (!keeps_room(kept, message->size)) {
+        ring_keep(self, kept, message->spare);
+        message->spare = 0;
+    }
+    return atomic_load_explicit(kept, memory_order_relaxed);
+}
+
 /* The slot is claimed: nobody else looks at what is written here before the commit. */
-static void fill_slot(struct ring_slot *slot, uint64_t position,
-                      const struct ring_message *message) {
-    uint64_t flags = message->flags | (message->block == 0 ? MESSAGE_IN_SLOT : 0u);
-    atomic_store_explicit(&slot->size_flags, (uint64_t)message->size << 16 | flags,
+static void fill_slot(struct self *self, const struct ring *ring, struct ring_segment *segment,
+                      struct ring_slot *slot, uint64_t position, struct ring_message *message) {
+    void *room = (unsigned char *)slot + SLOT_DATA;
+    atomic_store_explicit(&slot->size_flags,
+                          (uint64_t)message->size << 16 | message->flags | message->place,
                           memory_order_relaxed);
     /* If we die right behind the commit, the burier finds to whom these belong. */
     for (size_t i = 0; i < message->record_count; i++) {
         mark_home(arena_block(message->records[i]), slot, position);
     }
-    if (message->block == 0) {
-        if (message->size > 0) {
-            memcpy((unsigned char *)slot + SLOT_DATA, message->data, message->size);
-        }
+    if (message->place == 0) {
+        atomic_store_explicit(&slot->block, message->block, memory_order_relaxed);
+        atomic_store_explicit(&slot->stamp, message->stamp, memory_order_relaxed);
+        mark_home(arena_block(message->block), slot, position);
         return;
     }
-    atomic_store_explicit(&slot->block, message->block, memory_order_relaxed);
-    atomic_store_explicit(&slot->stamp, message->stamp, memory_order_relaxed);
-    mark_home(arena_block(message->block), slot, position);
+    if (message->place == MESSAGE_KEPT) {
+        uint64_t block = keep_room(self, ring, segment, position, message);
+        atomic_store_explicit(&slot->block, block, memory_order_relaxed);
+        room = arena_at(block);
+    }
+    if (message->size > 0) {
+        memcpy(room, message->data, message->size);
+    }
 }
 
 static void move_hint(arena_word *hint, uint64_t position) {
@@ -69,12 +128,12 @@ static void move_hint(arena_word *hint, uint64_t position) {
     }
 }
 
-enum put_result { PUT_DONE, PUT_FULL, PUT_SEALED };
+enum put_result { PUT_DONE, PUT_FULL, PUT_SEALED, PUT_NO_ROOM };
 
 /* word: what was found in the way. */
 static enum put_result put_into(struct self *self, struct ring *ring,
                                 struct ring_segment *segment,
-                                const struct ring_message *message, uint64_t *word) {
+                                struct ring_message *message, uint64_t *word) {
     uint32_t me = slot_index(self->reference);
     uint64_t position = atomic_load_explicit(&segment->put_hint, memory_order_relaxed);
     for (;;) {
@@ -83,13 +142,18 @@ static enum put_result put_into(struct self *self, struct ring *ring,
         uint64_t found = atomic_load_explicit(&slot->word, memory_order_acquire);
         uint64_t there = word_position(found);
         if (found == slot_word(position, 0, SLOT_FREE)) {
+            /* If the claim succeeds, the slot still keeps what it does here. */
+            if (message->place == MESSAGE_KEPT &&
+                lacks_room(ring, segment, position, message)) {
+                return PUT_NO_ROOM;
+            }
             if (!atomic_compare_exchange_strong_explicit(
                     &slot->word, &found, slot_word(position, me, SLOT_CLAIM),
                     memory_order_acquire, memory_order_relaxed)) {
                 continue;
             }
             move_hint(&segment->put_hint, position);
-            fill_slot(slot, position, message);
+            fill_slot(self, ring, segment, slot, position, message);
             atomic_store_explicit(&slot->word, slot_word(position, 0, SLOT_FULL),
                                   memory_order_release);
             return PUT_DONE;
@@ -121,11 +185,14 @@ static int put(struct self *self, struct ring *ring, struct ring_message *messag
             watch_slot_owner(watch, word);
             return SPORK_EWOULDBLOCK;
         }
+        int error = 0;
         if (result == PUT_FULL) {
-            int error = ring_grow(self, ring, tail);
-            if (error != 0) {
-                return error;
-            }
+            error = ring_grow(self, ring, tail);
+        } else if (result == PUT_NO_ROOM) {
+            error = take_block(self, message->size, &message->spare);
+        }
+        if (error != 0) {
+            return error;
         }
     }
 }
@@ -139,6 +206,9 @@ int ring_try_put(struct self *self, handle_id id, struct ring *ring,
     sleep_busy(self, 0);
     if (error == 0) {
         sleep_wake(&ring->readers, 1);
+        if (message->place == MESSAGE_KEPT) {
+            give_block(self, &message->spare); /* it was taken for another slot */
+        }
     }
     return error;
 }
@@ -261,7 +331,7 @@ void ring_finish(struct self *self, struct ring *ring, struct ring_taken *taken)
     struct ring_slot *slot = taken->slot;
     uint32_t me = slot_index(self->reference);
     uint64_t next = slot_word(taken->position + taken->capacity, 0, SLOT_FREE);
-    if ((taken->flags & MESSAGE_IN_SLOT) != 0) {
+    if ((taken->flags & (MESSAGE_IN_SLOT | MESSAGE_KEPT)) != 0) {
         atomic_store_explicit(&slot->word, next, memory_order_release);
     } else {
         atomic_store_explicit(&slot->word, slot_word(taken->position, me, SLOT_FREEING),

@@ -17,10 +17,13 @@
    hole), from FULL on it was. If the reader dies: in TAKE the message is FULL again, and will
    be found by the redo path even behind the hint; from FREEING or FREE on it was read.
 
-   Messages up to the slot's room lie in it; larger ones in a heap block, which stays in the
-   private list of the writer's process until it is given back: if that process dies from the
-   commit on, its burier finds by the block's home that it is the message's. A ring with a
-   bound is one segment of exactly that many slots.
+   Messages up to the slot's room lie in it; larger ones, up to what RING_KEPT allows for, in a
+   heap block that the slot keeps, and that is replaced, under a claim, when a larger one is
+   needed: so who puts, and gets, does not come by the family's lock again and again. The largest
+   come in a block of their own, filled before there is a claim. It stays in the private list of
+   the writer's process until it is given back: if that process dies from the commit on, its
+   burier finds by the block's home that it is the message's. A ring with a bound is one segment
+   of exactly that many slots.
    One without grows: a full segment is followed by one four times as large; readers seal
    and leave a segment when it is empty and has a follower, so what one writer put stays in
    its order. Left segments are kept till the end (together they are a third of the last). */
@@ -29,12 +32,20 @@
 
 #include "handle.h"
 
-enum { RING_SEGMENTS = 16, RING_FIRST = 64, RING_INLINE = 112 };
+enum {
+    RING_SEGMENTS = 16,
+    RING_FIRST = 64,
+    RING_INLINE = 112,
+    /* Bytes of messages for which a slot keeps a block: of one, and of those of a segment. */
+    RING_KEPT = 16384,
+    RING_KEPT_IN_ALL = 1 << 22
+};
 
 enum message_flag {
     MESSAGE_RAW = 1,     /* bytes, not an encoded value */
     MESSAGE_HANDLES = 2, /* an encoded value with handles in it */
-    MESSAGE_IN_SLOT = 4
+    MESSAGE_IN_SLOT = 4,
+    MESSAGE_KEPT = 8 /* in the block that its slot keeps */
 };
 
 struct ring {
@@ -54,7 +65,9 @@ struct ring_message {
     uint32_t flags;
     const uint64_t *records; /* of the handles in it */
     size_t record_count;
-    uint64_t block; /* where it lies already, if it does not fit into a slot; 0: it fits */
+    uint32_t place; /* MESSAGE_IN_SLOT, MESSAGE_KEPT or, in a block of its own, 0 */
+    uint64_t block; /* that, filled already */
+    uint64_t spare; /* for the slot to keep */
     uint64_t stamp; /* of the block */
 };
 
@@ -75,11 +88,13 @@ int ring_open(struct self *self, struct ring *ring, uint64_t capacity, size_t it
 /* Gives back the segments and all messages; may be cut short and called again. */
 void ring_destroy(struct self *self, handle_id id, struct ring *ring);
 
-/* Copies a message that is too large for a slot into a block. Then attempt ring_try_put until
-   it is in, or call ring_forget. Errors: SPORK_ENOSPACE. */
+/* Chooses the message's place, and copies one that is too large to be filled in under a claim
+   into a block. Then attempt ring_try_put until it is in, or call ring_forget.
+   Errors: SPORK_ENOSPACE. */
 int ring_prepare(struct self *self, struct ring *ring, struct ring_message *message);
 void ring_forget(struct self *self, struct ring_message *message);
-/* Puts and wakes a reader. SPORK_EWOULDBLOCK: full (who is in the way is watched). */
+/* Puts and wakes a reader. SPORK_EWOULDBLOCK: full (who is in the way is watched). Errors:
+   SPORK_ENOSPACE. */
 int ring_try_put(struct self *self, handle_id id, struct ring *ring,
                  struct ring_message *message, struct watch *watch);
 

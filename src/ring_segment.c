@@ -10,13 +10,12 @@
 /* A segment with its slots' first words, private to this process until it is linked in. */
 static int make_segment(struct self *self, struct ring *ring, uint64_t capacity,
                         uint64_t *offset) {
-    if (capacity > (arena->size - sizeof(struct ring_segment)) / ring->stride) {
+    if (capacity > arena->size / ring->stride) {
         return error_set(SPORK_ENOSPACE, "%llu slots of %llu bytes do not fit",
                          (unsigned long long)capacity, (unsigned long long)ring->stride);
     }
     family_lock(self);
-    int error = arena_take(sizeof(struct ring_segment) + capacity * ring->stride, BLOCK_PLAIN,
-                           offset);
+    int error = arena_take(segment_size(ring, capacity), BLOCK_PLAIN, offset);
     if (error != 0) {
         family_unlock(self);
         return error;
@@ -26,11 +25,14 @@ static int make_segment(struct self *self, struct ring *ring, uint64_t capacity,
     struct ring_segment *segment = arena_at(*offset);
     segment->capacity = capacity;
     segment->mask = (capacity & (capacity - 1)) == 0 && capacity > 1 ? capacity - 1 : 0;
+    segment->keeps = RING_KEPT_IN_ALL / capacity;
+    segment->keeps = segment->keeps < RING_KEPT ? segment->keeps : RING_KEPT;
     atomic_store(&segment->put_hint, 0);
     atomic_store(&segment->take_hint, 0);
     for (uint64_t i = 0; i < capacity; i++) {
         struct ring_slot *slot = segment_slot(ring, segment, i);
         atomic_store_explicit(&slot->word, slot_word(i, 0, SLOT_FREE), memory_order_relaxed);
+        atomic_store_explicit(segment_kept(ring, segment, i), 0, memory_order_relaxed);
     }
     return 0;
 }
@@ -112,6 +114,16 @@ bool ring_advance(struct ring *ring, uint64_t head, struct watch *watch) {
     uint64_t expected = head;
     atomic_compare_exchange_strong(&ring->head, &expected, head + 1);
     return true;
+}
+
+void ring_keep(struct self *self, arena_word *kept, uint64_t block) {
+    family_lock(self);
+    if (atomic_load(kept) != 0) {
+        arena_give(atomic_load(kept));
+    }
+    arena_disown(block);
+    arena_set(kept, block);
+    family_commit(self);
 }
 
 void ring_free_block(struct ring_slot *slot, uint64_t next_word) {
@@ -298,6 +310,19 @@ static void drop_messages(struct self *self, handle_id id, struct ring *ring) {
     }
 }
 
+static void give_kept(struct self *self, struct ring *ring, uint64_t offset) {
+    struct ring_segment *segment = arena_at(offset);
+    for (uint64_t i = 0; i < segment->capacity; i++) {
+        arena_word *kept = segment_kept(ring, segment, i);
+        if (atomic_load(kept) != 0) {
+            family_lock(self);
+            arena_give(atomic_load(kept));
+            arena_set(kept, 0);
+            family_commit(self);
+        }
+    }
+}
+
 void ring_destroy(struct self *self, handle_id id, struct ring *ring) {
     if (atomic_load(&ring->segments[0]) == 0) {
         return;
@@ -309,12 +334,13 @@ void ring_destroy(struct self *self, handle_id id, struct ring *ring) {
     arena_set(&ring->tail, 0);
     family_commit(self);
     for (uint64_t i = RING_SEGMENTS; i > 0; i--) {
-        family_lock(self);
         uint64_t offset = atomic_load(&ring->segments[i - 1]);
         if (offset != 0) {
+            give_kept(self, ring, offset);
+            family_lock(self);
             arena_give(offset);
             arena_set(&ring->segments[i - 1], 0);
+            family_commit(self);
         }
-        family_commit(self);
     }
 }

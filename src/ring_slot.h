@@ -23,11 +23,12 @@ enum { SLOT_DATA = 16 }; /* offset of data in a slot */
 
 struct ring_segment {
     uint64_t capacity;
-    uint64_t mask; /* capacity - 1 if that is a mask, else 0 */
-    uint64_t reserved[6];
+    uint64_t mask;  /* capacity - 1 if that is a mask, else 0 */
+    uint64_t keeps; /* size of the largest message that a slot keeps a block for */
+    uint64_t reserved[5];
     _Alignas(64) arena_word put_hint;
     _Alignas(64) arena_word take_hint;
-    _Alignas(64) unsigned char slots[];
+    _Alignas(64) unsigned char slots[]; /* and then, for each of them, the block that it keeps */
 };
 
 static inline uint64_t slot_word(uint64_t position, uint32_t thread, enum slot_state state) {
@@ -54,6 +55,15 @@ static inline struct ring_slot *segment_slot(const struct ring *ring,
     return (struct ring_slot *)(void *)(segment->slots + index * ring->stride);
 }
 
+/* The block that a slot keeps, 0 if none. Changed by nobody but who has claimed the slot. */
+static inline arena_word *segment_kept(const struct ring *ring, struct ring_segment *segment,
+                                       uint64_t index) {
+    return (arena_word *)(void *)(segment->slots + segment->capacity * ring->stride) + index;
+}
+static inline uint64_t segment_size(const struct ring *ring, uint64_t capacity) {
+    return sizeof(struct ring_segment) + capacity * (ring->stride + sizeof(arena_word));
+}
+
 /* Whose death would free a slot that is in the way. */
 static inline void watch_slot_owner(struct watch *watch, uint64_t word) {
     enum slot_state state = word_state(word);
@@ -73,6 +83,8 @@ static inline void note_redo(struct ring *ring, uint64_t position) {
 
 /* ring_segment.c. Appends a segment behind `tail` unless somebody has. */
 int ring_grow(struct self *self, struct ring *ring, uint64_t tail);
+/* Has a slot that this thread has claimed keep this block of its own in place of what it kept. */
+void ring_keep(struct self *self, arena_word *kept, uint64_t block);
 /* Leaves an empty head segment that has a follower. True: look again. */
 bool ring_advance(struct ring *ring, uint64_t head, struct watch *watch);
 /* Gives back the block that a slot in FREEING names (0: none), then frees the slot. Under the

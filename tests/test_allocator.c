@@ -315,6 +315,54 @@ TEST_ONCE_SLOW(when_all_is_taken_every_creation_says_so_and_what_is_freed_is_usa
     spork_queue_free(queue);
 }
 
+TEST_ONCE_SLOW(when_all_is_taken_a_put_says_so_and_the_queue_goes_on_in_its_order, 60) {
+    enum { ROOM = 4, SMALL = 50, MEDIUM = 2000, LARGE = 100000 };
+    static const unsigned char data[LARGE];
+    static unsigned char got[LARGE];
+    spork_offset large = 0;
+    spork_offset small = 0;
+    spork_offset medium;
+    spork_queue *queue = NULL;
+    size_t size;
+    if (!native_limit_files((uint64_t)192 << 20)) {
+        SKIP("the family's memory cannot be made small here");
+    }
+    OK(spork_queue_new(&queue, &(spork_queue_options){.maxsize = ROOM,
+                                                      .backing = SPORK_QUEUE_RING}));
+    OK(spork_shared_alloc(&medium, MEDIUM));
+    take_all(&large, 1 << 20);
+    take_all(&small, 1);
+    uint64_t full = live_bytes();
+    OK(spork_queue_put_bytes(queue, data, SMALL, 0));
+    for (int i = 0; i < 3 * ROOM; i++) {
+        FAILS(SPORK_ENOSPACE, spork_queue_put_bytes(queue, data, i % 2 == 0 ? MEDIUM : LARGE, 0));
+        assert_int_equal(spork_queue_size(queue), 1);
+    }
+    for (size_t i = 1; i < ROOM; i++) {
+        OK(spork_queue_put_bytes(queue, data, SMALL + i, 0));
+    }
+    FAILS(SPORK_EFULL, spork_queue_put_bytes(queue, data, 1, 0));
+    assert_int_equal(spork_queue_size(queue), ROOM);
+    for (size_t i = 0; i < ROOM; i++) {
+        OK(spork_queue_get_bytes(queue, got, sizeof got, &size, 0));
+        assert_int_equal(size, SMALL + i);
+        OK(spork_queue_task_done(queue));
+    }
+    assert_int_equal(live_bytes(), full);
+    assert_null(arena_flaw());
+    OK(spork_shared_free(medium));
+    OK(spork_queue_put_bytes(queue, data, MEDIUM, 0));
+    OK(spork_queue_get_bytes(queue, got, sizeof got, &size, 0));
+    assert_int_equal(size, MEDIUM);
+    FAILS(SPORK_ETIMEDOUT, spork_queue_join(queue, 1));
+    OK(spork_queue_task_done(queue));
+    OK(spork_queue_join(queue, 0));
+    give_all(small);
+    give_all(large);
+    spork_queue_free(queue);
+    assert_int_equal(live_bytes(), 0);
+}
+
 /* ---- deaths ---- */
 
 static int take_and_free_some(void) {

@@ -2,38 +2,59 @@
 #include "support/deaths.h"
 #include "support_children.h"
 
-/* Odd messages lie in their slot, even ones in a block. */
-enum { SMALL = 20, LARGE = 400, MOST_MESSAGES = 200 };
+/* Odd messages lie in their slot, even ones in a block that it keeps; of these each fourth needs
+   one twice as large, so that it is replaced. The few huge ones come in a block of their own. */
+enum { SMALL = 20, LARGE = 400, LARGER = 800, HUGE = 17000, MOST_MESSAGES = 200 };
+enum { IS_HUGE = 150 }; /* those from there on */
 
 static spork_queue *queue;
 
 static size_t size_of(uint64_t number) {
-    return number % 2 == 1 ? SMALL : LARGE;
+    if (number >= IS_HUGE) {
+        return HUGE;
+    }
+    return number % 2 == 1 ? SMALL : number % 4 == 2 ? LARGE : LARGER;
+}
+
+/* Made beforehand: what is stepped through shall not be the filling in. The huge ones are 0, as
+   fresh memory is, but for their numbers: each byte that changes is a point to die at. */
+static unsigned char patterns[MOST_MESSAGES][LARGER];
+static unsigned char huge_patterns[MOST_MESSAGES - IS_HUGE][HUGE];
+
+static unsigned char *pattern_of(uint64_t number) {
+    return number >= IS_HUGE ? huge_patterns[number - IS_HUGE] : patterns[number];
+}
+
+static void make_patterns(void) {
+    for (uint64_t number = 0; number < MOST_MESSAGES; number++) {
+        if (number < IS_HUGE) {
+            fill_pattern(pattern_of(number), size_of(number), number);
+        }
+        memcpy(pattern_of(number), &number, sizeof number);
+    }
 }
 
 static int put(uint64_t number) {
-    unsigned char data[LARGE];
-    fill_pattern(data, size_of(number), number);
-    memcpy(data, &number, sizeof number);
-    return spork_queue_put_bytes(queue, data, size_of(number), 0);
+    return spork_queue_put_bytes(queue, pattern_of(number), size_of(number), 0);
 }
 
 /* 0 and the number; SPORK_EMALFORMED when the message is not what was put. */
 static int get(uint64_t *number) {
-    unsigned char data[LARGE];
-    unsigned char expected[LARGE];
+    static unsigned char data[HUGE];
     size_t size;
     int error = spork_queue_get_bytes(queue, data, sizeof data, &size, 0);
     if (error != 0) {
         return error;
     }
     memcpy(number, data, sizeof *number);
-    fill_pattern(expected, size_of(*number), *number);
-    memcpy(expected, number, sizeof *number);
-    return size == size_of(*number) && memcmp(data, expected, size) == 0 ? 0 : SPORK_EMALFORMED;
+    return *number < MOST_MESSAGES && size == size_of(*number) &&
+                   memcmp(data, pattern_of(*number), size) == 0
+               ? 0
+               : SPORK_EMALFORMED;
 }
 
 static void make(int64_t maxsize) {
+    make_patterns();
     deaths_set_up();
     OK(spork_queue_new(&queue, &(spork_queue_options){.maxsize = maxsize}));
 }
@@ -106,6 +127,9 @@ static int check_queue(void) {
 
 /* ---- puts ---- */
 
+static int put_4(void) {
+    return put(4);
+}
 static int put_5(void) {
     return put(5);
 }
@@ -114,6 +138,9 @@ static int put_6(void) {
 }
 static int put_65(void) {
     return put(65);
+}
+static int put_151(void) {
+    return put(151);
 }
 
 TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_small_item_loses_nothing, 120) {
@@ -143,6 +170,38 @@ TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_large_item_loses_nothing, 120) {
     expected.capacity = 4;
     die_everywhere(&(struct death){.name = "put, large",
                                    .work = put_6,
+                                   .verify = check_queue,
+                                   .burier_stride = 7});
+    spork_queue_free(queue);
+}
+
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_that_has_a_slot_keep_a_larger_block_loses_nothing, 120) {
+    uint64_t number;
+    make(1);
+    OK(put(2));
+    OK(get(&number));
+    expected.first = 1;
+    expected.last = 0;
+    expected.optional_from = expected.optional_to = 4;
+    expected.capacity = 1;
+    die_everywhere(&(struct death){.name = "put, a larger block",
+                                   .work = put_4,
+                                   .verify = check_queue,
+                                   .burier_stride = 7});
+    spork_queue_free(queue);
+}
+
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_huge_item_loses_nothing, 120) {
+    make(4);
+    for (uint64_t i = 1; i <= 3; i++) {
+        OK(put(i));
+    }
+    expected.first = 1;
+    expected.last = 3;
+    expected.optional_from = expected.optional_to = 151;
+    expected.capacity = 4;
+    die_everywhere(&(struct death){.name = "put, huge",
+                                   .work = put_151,
                                    .verify = check_queue,
                                    .burier_stride = 7});
     spork_queue_free(queue);
@@ -218,6 +277,18 @@ TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_large_item_gives_it_back_or_took_i
     expected.capacity = 4;
     die_everywhere(&(struct death){
         .name = "get, large", .work = get_one, .verify = check_queue, .burier_stride = 5});
+    spork_queue_free(queue);
+}
+
+TEST_ONCE_SLOW(a_death_anywhere_in_a_get_of_a_huge_item_gives_it_back_or_took_it, 120) {
+    make(4);
+    fill(150, 153);
+    expected.first = 150;
+    expected.last = 153;
+    expected.optional_from = expected.optional_to = 150;
+    expected.capacity = 4;
+    die_everywhere(&(struct death){
+        .name = "get, huge", .work = get_one, .verify = check_queue, .burier_stride = 5});
     spork_queue_free(queue);
 }
 

@@ -23,7 +23,9 @@ typedef enum spork_queue_backing {
 typedef struct spork_queue_options {
     int64_t maxsize; /* items that it holds; 0 and less: no bound but memory */
     spork_queue_backing backing;
-    size_t item_size; /* items up to this size are stored in place; 0: 112 bytes */
+    /* Items up to this size are stored in place; 0: 112 bytes. For larger ones, up to 16 KiB and
+       4 MiB in all, the ring keeps memory as it has come to need it, until it is gone. */
+    size_t item_size;
 } spork_queue_options;
 
 SPORK_BEGIN

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,8 +85,16 @@ int lifeline_held_fd(void) {
 
 /* Opens the pipe anew, so that owner and signal are of this process alone. */
 static int hang_on(int read_fd) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", read_fd);
+    /* Not by snprintf: each page of the C library that a new child is the first to touch is a
+       fault. */
+    char path[] = "/proc/self/fd/\0\0\0\0\0\0\0\0\0\0";
+    char *end = strchr(path, '\0');
+    for (int rest = read_fd; rest > 0; rest /= 10) {
+        end++;
+    }
+    for (int rest = read_fd; rest > 0; rest /= 10) {
+        *--end = (char)('0' + rest % 10);
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return native_error(SPORK_ESYSTEM, "opening the lifeline anew", errno);

@@ -32,10 +32,13 @@ static int open_pidfd(int64_t pid) {
    On kernels from 6.9 on, the inode of a pidfd is never the same for two processes. */
 static bool inode_stamp(int fd, uint64_t *stamp) {
     enum { PID_FS = 0x50494446 };
+    static _Atomic bool has_pid_fs; /* once it has been seen */
     struct statfs system;
     struct stat status;
-    if (fd < 0 || fstatfs(fd, &system) != 0 || system.f_type != PID_FS ||
-        fstat(fd, &status) != 0) {
+    if (fd >= 0 && !atomic_load_explicit(&has_pid_fs, memory_order_relaxed)) {
+        atomic_store(&has_pid_fs, fstatfs(fd, &system) == 0 && system.f_type == PID_FS);
+    }
+    if (fd < 0 || !atomic_load(&has_pid_fs) || fstat(fd, &status) != 0) {
         return false;
     }
     *stamp = (uint64_t)status.st_ino << 1 | 1;

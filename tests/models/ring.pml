@@ -15,7 +15,8 @@
      VICTIM        which of them may die, at any step
      BURIER_DIES   its burier may die as well, once, at any step
      RETURNS       a reader may give one message back
-     BLOCKS        messages lie in blocks: FREEING, and the family's lock to finish
+     BLOCKS        messages lie in blocks of their own: FREEING, and the family's lock to finish
+                   (without it: in the slot, or in a block that the slot keeps, which is one)
    and faults, each of which has to make a property fail:
      HINT_IS_TRUTH        a reader takes what is at the hint without looking at the word
      REDO_BY_LOOKS        what is put back is looked for below what is seen to be taken
