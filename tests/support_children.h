@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "harness.h"
+#include "support_native.h"
 #include <spork.h>
 
 /* Nothing in these tests may take longer than this. */
@@ -107,6 +108,19 @@ static inline SPORK_UNUSED bool wait_for_items(spork_queue *queue, int64_t count
         spork_sleep_ms(1);
     }
     return true;
+}
+
+/* Waits until a process that was killed is one no more. */
+static inline SPORK_UNUSED void ends_soon(int64_t pid) {
+    int64_t begin = spork_now_ms();
+    while (native_process_runs(pid)) {
+        if (spork_now_ms() - begin > PATIENCE_MS) {
+            fail_msg("process %" PRId64 " still runs", pid);
+        }
+        spork_sleep_ms(1);
+    }
+    printf("process %" PRId64 " was gone after %" PRId64 " ms\n", pid,
+           spork_now_ms() - begin);
 }
 
 #endif

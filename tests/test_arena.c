@@ -198,11 +198,11 @@ TEST_ONCE(the_memory_of_large_items_is_given_back) {
     OK(spork_queue_new(&queue, NULL));
     uint64_t before = live_bytes();
     for (int round = 0; round < 10; round++) {
-        for (size_t kilobytes = 1; kilobytes <= 20480; kilobytes *= 8) {
+        for (size_t kilobytes = 20; kilobytes <= 20480; kilobytes *= 4) {
             OK(spork_queue_put_bytes(queue, large, kilobytes << 10, 0));
         }
         assert_true(live_bytes() > before);
-        for (size_t kilobytes = 1; kilobytes <= 20480; kilobytes *= 8) {
+        for (size_t kilobytes = 20; kilobytes <= 20480; kilobytes *= 4) {
             OK(spork_queue_get_bytes(queue, large, 20 << 20, &size, 0));
             assert_int_equal(size, kilobytes << 10);
         }
@@ -214,6 +214,35 @@ TEST_ONCE(the_memory_of_large_items_is_given_back) {
     assert_int_equal(live_bytes(), 0);
     assert_null(arena_flaw());
     free(large);
+}
+
+TEST_ONCE(what_a_queue_keeps_for_items_has_a_bound_and_goes_with_it) {
+    enum { ITEMS = 1000, MOST_KEPT = 16384, KEPT_IN_ALL = 4 << 20 };
+    static const unsigned char data[MOST_KEPT];
+    static unsigned char got[MOST_KEPT];
+    spork_queue *queue = NULL;
+    size_t size;
+    OK(spork_queue_new(&queue, &(spork_queue_options){.maxsize = ITEMS,
+                                                      .backing = SPORK_QUEUE_RING}));
+    uint64_t before = live_bytes();
+    uint64_t kept = 0;
+    for (int round = 0; round < 3; round++) {
+        for (size_t bytes = 200; bytes <= MOST_KEPT; bytes += 1600) {
+            for (int i = 0; i < ITEMS; i++) {
+                OK(spork_queue_put_bytes(queue, data, bytes, 0));
+            }
+            for (int i = 0; i < ITEMS; i++) {
+                OK(spork_queue_get_bytes(queue, got, sizeof got, &size, 0));
+                assert_int_equal(size, bytes);
+            }
+        }
+        assert_in_range(live_bytes() - before, 1, KEPT_IN_ALL * 3 / 2);
+        assert_true(round == 0 || live_bytes() == kept);
+        kept = live_bytes();
+    }
+    spork_queue_free(queue);
+    assert_int_equal(live_bytes(), 0);
+    assert_null(arena_flaw());
 }
 
 static int do_nothing(void) {

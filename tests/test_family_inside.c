@@ -32,18 +32,6 @@ static int tell(spork_queue *told, int64_t number) {
     return spork_queue_put(told, spork_int(number), PATIENCE_MS);
 }
 
-static void ends_soon(int64_t pid) {
-    int64_t begin = spork_now_ms();
-    while (native_process_runs(pid)) {
-        if (spork_now_ms() - begin > GONE_MS) {
-            fail_msg("process %" PRId64 " still runs", pid);
-        }
-        spork_sleep_ms(1);
-    }
-    printf("process %" PRId64 " was gone after %" PRId64 " ms\n", pid,
-           spork_now_ms() - begin);
-}
-
 static void is_killed(spork_process *child) {
     int code = 0;
     OK(spork_process_join(child, PATIENCE_MS, &code));

@@ -26,18 +26,6 @@ static int tell(spork_queue *told, int64_t number) {
     return spork_queue_put(told, spork_int(number), PATIENCE_MS);
 }
 
-static void ends_soon(int64_t pid) {
-    int64_t begin = spork_now_ms();
-    while (native_process_runs(pid)) {
-        if (spork_now_ms() - begin > GONE_MS) {
-            fail_msg("process %" PRId64 " still runs", pid);
-        }
-        spork_sleep_ms(1);
-    }
-    printf("process %" PRId64 " was gone after %" PRId64 " ms\n", pid,
-           spork_now_ms() - begin);
-}
-
 static int member(spork_queue *told, spork_queue *empty) {
     spork_value value;
     EXPECT(tell(told, native_pid()) == 0);

@@ -154,6 +154,9 @@ static void all_are_killed(bool busy) {
             assert_in_range(spork_now_ms() - killed, 0, FOUR * TOLD_MS);
             spork_future_free(tasks[i]);
         }
+        for (int i = 0; i < FOUR; i++) {
+            ends_soon(pids[i]); /* or it may be counted once more */
+        }
         maps_well(pool);
         is_ready(pool, FOUR);
     }

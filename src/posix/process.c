@@ -22,6 +22,10 @@ extern char **environ;
 #endif
 
 static int open_pidfd(int64_t pid) {
+    if (native_does_without("pidfd")) {
+        errno = ENOSYS;
+        return -1;
+    }
     long fd = syscall(SYS_pidfd_open, (pid_t)pid, 0);
     return fd < 0 ? -1 : native_move_up((int)fd);
 }
@@ -36,7 +40,8 @@ static bool inode_stamp(int fd, uint64_t *stamp) {
     struct statfs system;
     struct stat status;
     if (fd >= 0 && !atomic_load_explicit(&has_pid_fs, memory_order_relaxed)) {
-        atomic_store(&has_pid_fs, fstatfs(fd, &system) == 0 && system.f_type == PID_FS);
+        atomic_store(&has_pid_fs, !native_does_without("pidfs") && fstatfs(fd, &system) == 0 &&
+                                      system.f_type == PID_FS);
     }
     if (fd < 0 || !atomic_load(&has_pid_fs) || fstat(fd, &status) != 0) {
         return false;
