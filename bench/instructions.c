@@ -13,6 +13,7 @@
 enum {
     MESSAGES = 200, /* in a queue that has room for them */
     SENT = 50,      /* a pipe has no room for more */
+    IN_PLACE = 50,  /* a ring has not many more loans */
     LOCKS = 100,
     TASKS = 200,
     CHUNK = 2048,   /* items of a claim: see count_item */
@@ -78,6 +79,14 @@ static void pass_values(spork_queue *queue) {
     }
 }
 
+static void pass_in_place(spork_queue *queue) {
+    static spork_queue_item items[IN_PLACE];
+    COUNTED("queue reserve", IN_PLACE, spork_queue_reserve(queue, sizeof data, &items[i]));
+    COUNTED("queue commit", IN_PLACE, spork_queue_commit(queue, &items[i], SPORK_FOREVER));
+    COUNTED("queue borrow", IN_PLACE, spork_queue_borrow(queue, &items[i], SPORK_FOREVER));
+    COUNTED("queue release", IN_PLACE, spork_queue_release(queue, &items[i]));
+}
+
 static void use_queue(void) {
     static spork_queue *queue;
     if (queue == NULL) {
@@ -85,6 +94,7 @@ static void use_queue(void) {
     }
     pass_bytes(queue);
     pass_values(queue);
+    pass_in_place(queue);
 }
 
 static void use_pipe(void) {

@@ -126,6 +126,49 @@ static double measure_queue(const struct shape *shape, spork_queue_backing backi
     return duration / (double)shape->count;
 }
 
+/* Whole items are neither written nor read, as they are not by who passes on what he has: what is
+   measured is the passing. */
+static void commit_into_queue(const struct bench_part *part) {
+    for (uint64_t i = 0; i < part->count; i++) {
+        spork_queue_item item = {0};
+        MUST(spork_queue_reserve(part->queue, part->size, &item));
+        memcpy(item.data, &i, sizeof i);
+        MUST(spork_queue_commit(part->queue, &item, SPORK_FOREVER));
+    }
+}
+
+static void borrow_from_queue(const struct bench_part *part) {
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < part->count; i++) {
+        spork_queue_item item = {0};
+        uint64_t number;
+        MUST(spork_queue_borrow(part->queue, &item, SPORK_FOREVER));
+        memcpy(&number, item.data, sizeof number);
+        sum += number;
+        MUST(spork_queue_release(part->queue, &item));
+    }
+    if (sum != part->count * (part->count - 1) / 2) {
+        abort();
+    }
+}
+
+static double measure_place(const struct shape *shape, spork_queue_backing backing) {
+    struct bench_plan plan = plan_of(shape, commit_into_queue, borrow_from_queue);
+    const spork_queue_options options = {.maxsize = LIMIT_SLOTS, .backing = backing};
+    MUST(spork_queue_new(&plan.queue, &options));
+    double duration = bench_together(&plan);
+    spork_queue_free(plan.queue);
+    return duration / (double)shape->count;
+}
+
+static double measure_in_place(const void *context) {
+    return measure_place(context, SPORK_QUEUE_DEFAULT);
+}
+
+static double measure_in_place_ring(const void *context) {
+    return measure_place(context, SPORK_QUEUE_RING);
+}
+
 /* As who knows how large his items are. */
 static double measure_sized(const void *context) {
     const struct shape *shape = context;
@@ -228,6 +271,8 @@ static const struct shape one_8 = {1, 1, 8, 2000000};
 static const struct shape one_100 = {1, 1, 100, 1000000};
 static const struct shape one_4096 = {1, 1, 4096, 200000};
 static const struct shape one_1m = {1, 1, 1 << 20, 400};
+static const struct shape place_4096 = {1, 1, 4096, 300000};
+static const struct shape place_1m = {1, 1, 1 << 20, 300000};
 static const struct shape four_one = {4, 1, 100, 400000};
 static const struct shape one_four = {1, 4, 100, 400000};
 static const struct shape four_four = {4, 4, 100, 400000};
@@ -256,6 +301,13 @@ static const struct bench_work works[] = {
     {"queue 4 to 1 100 B", "ns", VARIANTS(four_one, measure_shared_ring, "queue 4 1 100 40000")},
     {"queue 1 to 4 100 B", "ns", VARIANTS(one_four, measure_shared_ring, "queue 1 4 100 40000")},
     {"queue 4 to 4 100 B", "ns", VARIANTS(four_four, measure_shared_ring, "queue 4 4 100 40000")},
+    /* The limit: passing a line of the cache. */
+    {"queue in place 4 KiB", "ns", {{"limit", measure_ring, &one_100},
+                                    {"spork", measure_in_place, &place_4096},
+                                    {"spork ring", measure_in_place_ring, &place_4096}}},
+    {"queue in place 1 MiB", "ns", {{"limit", measure_ring, &one_100},
+                                    {"spork", measure_in_place, &place_1m},
+                                    {"spork ring", measure_in_place_ring, &place_1m}}},
     {NULL, NULL, {{0}}},
 };
 

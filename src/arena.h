@@ -93,7 +93,7 @@ struct process_slot {
     arena_word flags, depth, method;
     arena_word children;      /* how many it has named */
     arena_word own_code;      /* exit code as the process itself wrote it, plus 2^32 */
-    struct waiters changed;   /* who waits for its end */
+    struct waiters changed;   /* who waits for its end, or for a forkserver's answer */
     struct waiters greeting;  /* who waits for its hello, or for why it does not say it */
     /* The forkserver's mailbox, in the slot of the helper: a request is the reference of the
        slot to be filled, an answer the pid or a negative error. */

@@ -75,8 +75,8 @@ void handle_drop_record(struct self *self, uint64_t record, slot_reference of) {
         destroy(self, id, record);
         return;
     }
-    if (owed > 0 && kind->mourn_holder != NULL) {
-        kind->mourn_holder(body, owed);
+    if (kind->mourn_holder != NULL) {
+        kind->mourn_holder(body, atomic_load(&hold->process), owed);
     }
     if (kind->holder_died != NULL && atomic_load(&hold->process) == of && family_killed(of)) {
         kind->holder_died(body);

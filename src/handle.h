@@ -27,8 +27,9 @@ struct handle_kind {
     void (*destroy)(struct self *self, handle_id id, void *body);
     /* Puts right what a dead thread left half done. NULL: nothing. */
     void (*mourn_thread)(struct self *self, handle_id id, void *body, slot_reference thread);
-    /* A holder goes that owed this much: a part of the transaction in which it goes. */
-    void (*mourn_holder)(void *body, uint64_t owed);
+    /* A process holds it no more, and owed this much: a part of the transaction in which its
+       record goes. process is 0 for the record of a message. */
+    void (*mourn_holder)(void *body, slot_reference process, uint64_t owed);
     /* A process that held it was killed: a part of the transaction in which its record goes. */
     void (*holder_died)(void *body);
     /* Called when who holds it has become fewer, also by death: wakes whom that concerns. */

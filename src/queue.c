@@ -4,10 +4,6 @@
 #include "deadline.h"
 #include "queue_core.h"
 
-static const struct queue_carrier *carrier_of(const struct queue_body *body) {
-    return body->is_frames != 0 ? &queue_frames_carrier : &queue_ring_carrier;
-}
-
 /* ---- the kind ---- */
 
 static void destroy(struct self *self, handle_id id, void *object) {
@@ -25,8 +21,11 @@ static void close_local(void *local) {
     carrier_of(queue_body_of(local))->close_local(local);
 }
 
-static void mourn_holder(void *object, uint64_t owed) {
+static void mourn_holder(void *object, slot_reference process, uint64_t owed) {
     struct queue_body *body = object;
+    if (process != 0) {
+        ring_mourn_loans(&body->ring, process);
+    }
     uint64_t credit = arena_get(&body->credit);
     uint64_t settled = credit < owed ? credit : owed;
     arena_set(&body->credit, credit - settled);
@@ -51,7 +50,7 @@ static struct waiters *readers(void *local) {
     return &queue_body_of(local)->ring.readers;
 }
 
-static const struct handle_kind queue_kind = {
+const struct handle_kind queue_kind = {
     .kind = SPORK_HANDLE_QUEUE,
     .name = "queue",
     .local_size = sizeof(struct spork_queue),
@@ -139,21 +138,32 @@ static int attempt_put(void *context, struct watch *watch) {
     return carrier_of(body)->try_put(put->self, put->queue, put->message, watch);
 }
 
-static int put_message(struct self *self, spork_queue *queue, struct ring_message *message,
-                       int64_t deadline) {
+static inline int put_prepared(struct self *self, spork_queue *queue,
+                               struct ring_message *message, int64_t deadline) {
     struct queue_body *body = queue_body_of(queue);
     struct put_attempt put = {self, queue, message};
-    int error = carrier_of(body)->prepare(self, queue, message);
-    if (error != 0) {
-        return error;
-    }
-    error = family_block(self, &body->ring.writers, attempt_put, &put, deadline);
-    if (error != 0) {
-        ring_forget(self, message);
-    }
+    int error = family_block(self, &body->ring.writers, attempt_put, &put, deadline);
     if (error == SPORK_EWOULDBLOCK) {
         return error_set(SPORK_EFULL, "the queue holds %llu items, as many as it may",
                          (unsigned long long)body->maxsize);
+    }
+    return error;
+}
+
+int queue_put_message(struct self *self, spork_queue *queue, struct ring_message *message,
+                      int64_t deadline) {
+    return put_prepared(self, queue, message, deadline);
+}
+
+static int put_message(struct self *self, spork_queue *queue, struct ring_message *message,
+                       int64_t deadline) {
+    int error = carrier_of(queue_body_of(queue))->prepare(self, queue, message);
+    if (error != 0) {
+        return error;
+    }
+    error = put_prepared(self, queue, message, deadline);
+    if (error != 0) {
+        ring_forget(self, message);
     }
     return error;
 }
@@ -207,14 +217,14 @@ int spork_queue_put_nowait(spork_queue *queue, spork_value item) {
 struct get_attempt {
     struct self *self;
     spork_queue *queue;
-    struct ring_taken taken;
+    struct ring_taken *taken;
 };
 
 static int attempt_get(void *context, struct watch *watch) {
     struct get_attempt *get = context;
     struct queue_body *body = queue_body_of(get->queue);
     bool closed = atomic_load(&body->closed) != 0;
-    int result = carrier_of(body)->try_take(get->self, get->queue, &get->taken, watch);
+    int result = carrier_of(body)->try_take(get->self, get->queue, get->taken, watch);
     /* Closed was read first: what was put before it is found. */
     return result == SPORK_EWOULDBLOCK && closed
                ? error_set(SPORK_ECLOSED, "the queue has been closed, and is empty")
@@ -233,35 +243,43 @@ static void count_got(struct self *self, spork_queue *queue) {
     atomic_fetch_add(got, 1);
 }
 
+int queue_take_message(struct self *self, spork_queue *queue, struct ring_taken *taken,
+                       int64_t deadline) {
+    struct get_attempt get = {self, queue, taken};
+    int error = family_block(self, &queue_body_of(queue)->ring.readers, attempt_get, &get,
+                             deadline);
+    return error == SPORK_EWOULDBLOCK ? error_set(SPORK_EEMPTY, "the queue is empty") : error;
+}
+
+void queue_got_message(struct self *self, spork_queue *queue, struct ring_taken *taken) {
+    count_got(self, queue);
+    carrier_of(queue_body_of(queue))->finish(self, queue, taken);
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&self->slot->counting, 0, memory_order_relaxed);
+}
+
 static int get_message(spork_queue *queue, struct incoming *in, int64_t timeout_ms) {
+    struct ring_taken taken;
     int64_t deadline;
     bool keep;
     int error = deadline_from(timeout_ms, &deadline);
     if (error != 0) {
         return error;
     }
-    struct get_attempt get = {.queue = queue};
-    get.self = handle_enter(queue, &queue_kind, &error);
-    if (get.self == NULL) {
+    struct self *self = handle_enter(queue, &queue_kind, &error);
+    if (self == NULL) {
         return error;
     }
-    struct queue_body *body = queue_body_of(queue);
-    error = family_block(get.self, &body->ring.readers, attempt_get, &get, deadline);
-    if (error == SPORK_EWOULDBLOCK) {
-        return error_set(SPORK_EEMPTY, "the queue is empty");
-    }
+    error = queue_take_message(self, queue, &taken, deadline);
     if (error != 0) {
         return error;
     }
-    error = message_deliver(in, get.self, &get.taken, &keep);
+    error = message_deliver(in, self, &taken, &keep);
     if (keep) {
-        carrier_of(body)->give_back(get.self, queue, &get.taken);
+        carrier_of(queue_body_of(queue))->give_back(self, queue, &taken);
         return error;
     }
-    count_got(get.self, queue);
-    carrier_of(body)->finish(get.self, queue, &get.taken);
-    atomic_signal_fence(memory_order_seq_cst);
-    atomic_store_explicit(&get.self->slot->counting, 0, memory_order_relaxed);
+    queue_got_message(self, queue, &taken);
     message_received(in);
     return error;
 }

@@ -49,6 +49,8 @@ struct queue_carrier {
                     struct watch *watch);
     void (*finish)(struct self *self, spork_queue *queue, struct ring_taken *taken);
     void (*give_back)(struct self *self, spork_queue *queue, struct ring_taken *taken);
+    int (*own)(struct self *self, spork_queue *queue, struct ring_taken *taken,
+               struct ring_loan *loan);
     uint64_t (*count)(struct queue_body *body);
     bool (*full)(struct queue_body *body);
     uint64_t (*puts)(struct queue_body *body);
@@ -59,5 +61,21 @@ struct queue_carrier {
 };
 extern const struct queue_carrier queue_ring_carrier;
 extern const struct queue_carrier queue_frames_carrier;
+static inline const struct queue_carrier *carrier_of(const struct queue_body *body) {
+    return body->is_frames != 0 ? &queue_frames_carrier : &queue_ring_carrier;
+}
+
+/* ---- queue.c, for queue_place.c ---- */
+
+/* The handle's kind, and what all puts and gets are made of. */
+extern const struct handle_kind queue_kind;
+/* Puts a message that is prepared, waiting for room. */
+int queue_put_message(struct self *self, spork_queue *queue, struct ring_message *message,
+                      int64_t deadline);
+/* Takes the next message, waiting for one; then the carrier's give_back, or: */
+int queue_take_message(struct self *self, spork_queue *queue, struct ring_taken *taken,
+                       int64_t deadline);
+/* The message is got: this process owes it to join. */
+void queue_got_message(struct self *self, spork_queue *queue, struct ring_taken *taken);
 
 #endif

@@ -256,7 +256,11 @@ static void commit_get(struct self *self, struct queue_frames *frames,
         atomic_store_explicit(&frames->read, taken->position, memory_order_release);
     } else {
         family_lock(self);
-        arena_give(arena_offset(taken->slot));
+        if ((taken->flags & MESSAGE_OURS) != 0) {
+            arena_own(arena_offset(taken->slot), family_self());
+        } else {
+            arena_give(arena_offset(taken->slot));
+        }
         arena_set(&frames->read, taken->position);
         family_commit(self);
     }
@@ -281,6 +285,21 @@ static void give_back(struct self *self, spork_queue *queue, struct ring_taken *
     (void)taken;
     leave_turn(self, &body->frames);
     sleep_wake(readers_of(body), 1);
+}
+
+/* Frames have private blocks alone (ring_loan.c): the body's ring is not open. */
+static int own(struct self *self, spork_queue *queue, struct ring_taken *taken,
+               struct ring_loan *loan) {
+    if (taken->slot != NULL) {
+        *loan = (struct ring_loan){.block = arena_offset(taken->slot)};
+        taken->flags |= MESSAGE_OURS;
+        return 0;
+    }
+    int error = ring_lend(self, &queue_body_of(queue)->ring, taken->size, loan);
+    if (error == 0 && taken->size > 0) {
+        memcpy(arena_at(loan->block), taken->data, taken->size);
+    }
+    return error;
 }
 
 static uint64_t count(struct queue_body *body) {
@@ -360,6 +379,6 @@ static void close_local(spork_queue *queue) {
 }
 
 const struct queue_carrier queue_frames_carrier = {
-    open_frames, prepare, try_put, try_take, finish, give_back,
+    open_frames, prepare, try_put, try_take, finish,  give_back, own,
     count,       full,    all_puts, mourn,   destroy, close_local,
 };

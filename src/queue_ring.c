@@ -31,6 +31,11 @@ static void give_back(struct self *self, spork_queue *queue, struct ring_taken *
     ring_return(self, &queue_body_of(queue)->ring, taken);
 }
 
+static int own(struct self *self, spork_queue *queue, struct ring_taken *taken,
+               struct ring_loan *loan) {
+    return ring_own(self, &queue_body_of(queue)->ring, taken, loan);
+}
+
 static uint64_t count(struct queue_body *body) {
     return ring_ready(&body->ring) ? ring_count(&body->ring) : 0;
 }
@@ -80,6 +85,6 @@ static void close_local(spork_queue *queue) {
 }
 
 const struct queue_carrier queue_ring_carrier = {
-    open_ring, prepare, try_put, try_take, finish, give_back,
-    count,     full,    all_puts, mourn,  destroy, close_local,
+    open_ring, prepare, try_put, try_take, finish,  give_back, own,
+    count,     full,    all_puts, mourn,   destroy, close_local,
 };

@@ -95,7 +95,7 @@ static uint64_t keep_room(struct self *self, const struct ring *ring,
 }
 
 /* The slot is claimed: nobody else looks at what is written here before the commit. */
-static void fill_slot(struct self *self, const struct ring *ring, struct ring_segment *segment,
+static void fill_slot(struct self *self, struct ring *ring, struct ring_segment *segment,
                       struct ring_slot *slot, uint64_t position, struct ring_message *message) {
     void *room = (unsigned char *)slot + SLOT_DATA;
     atomic_store_explicit(&slot->size_flags,
@@ -105,10 +105,14 @@ static void fill_slot(struct self *self, const struct ring *ring, struct ring_se
     for (size_t i = 0; i < message->record_count; i++) {
         mark_home(arena_block(message->records[i]), slot, position);
     }
-    if (message->place == 0) {
+    if (message->place == 0 || message->place == MESSAGE_LOANED) {
         atomic_store_explicit(&slot->block, message->block, memory_order_relaxed);
         atomic_store_explicit(&slot->stamp, message->stamp, memory_order_relaxed);
-        mark_home(arena_block(message->block), slot, position);
+        if (message->place == MESSAGE_LOANED) {
+            ring_send_loan(ring, message, slot, position);
+        } else {
+            mark_home(arena_block(message->block), slot, position);
+        }
         return;
     }
     if (message->place == MESSAGE_KEPT) {
@@ -309,7 +313,7 @@ int ring_try_take(struct self *self, handle_id id, struct ring *ring,
             return 0;
         }
         watch_slot_owner(watch, word);
-        if (!ring_advance(ring, head, watch)) {
+        if (!ring_advance(self, ring, head, watch)) {
             break;
         }
     }
@@ -327,18 +331,30 @@ static bool looks_ready(struct ring *ring) {
            slot_word(position, 0, SLOT_FULL);
 }
 
+/* Of a slot in FREEING. */
+static void free_block(struct self *self, struct ring *ring, const struct ring_taken *taken,
+                       uint64_t next_word) {
+    struct ring_slot *slot = taken->slot;
+    if ((taken->flags & MESSAGE_LOANED) != 0) {
+        ring_end_read_loan(self, ring, atomic_load(&slot->stamp));
+        atomic_store_explicit(&slot->word, next_word, memory_order_release);
+        return;
+    }
+    family_lock(self);
+    ring_free_block(ring, slot, next_word);
+    family_unlock(self);
+}
+
 void ring_finish(struct self *self, struct ring *ring, struct ring_taken *taken) {
     struct ring_slot *slot = taken->slot;
     uint32_t me = slot_index(self->reference);
     uint64_t next = slot_word(taken->position + taken->capacity, 0, SLOT_FREE);
-    if ((taken->flags & (MESSAGE_IN_SLOT | MESSAGE_KEPT)) != 0) {
+    if ((taken->flags & (MESSAGE_IN_SLOT | MESSAGE_KEPT | MESSAGE_OURS)) != 0) {
         atomic_store_explicit(&slot->word, next, memory_order_release);
     } else {
         atomic_store_explicit(&slot->word, slot_word(taken->position, me, SLOT_FREEING),
                               memory_order_release);
-        family_lock(self);
-        ring_free_block(slot, next);
-        family_unlock(self);
+        free_block(self, ring, taken, next);
     }
     sleep_busy(self, 0);
     if (ring->bounded) {

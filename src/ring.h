@@ -17,16 +17,25 @@
    hole), from FULL on it was. If the reader dies: in TAKE the message is FULL again, and will
    be found by the redo path even behind the hint; from FREEING or FREE on it was read.
 
-   Messages up to the slot's room lie in it; larger ones, up to what RING_KEPT allows for, in a
-   heap block that the slot keeps, and that is replaced, under a claim, when a larger one is
-   needed: so who puts, and gets, does not come by the family's lock again and again. The largest
-   come in a block of their own, filled before there is a claim. It stays in the private list of
-   the writer's process until it is given back: if that process dies from the commit on, its
-   burier finds by the block's home that it is the message's. A ring with a bound is one segment
-   of exactly that many slots.
+   Where a message lies:
+
+   MESSAGE_IN_SLOT  up to the slot's room (item_size): in it.
+   MESSAGE_KEPT     up to segment->keeps: in a heap block that the slot keeps from message to
+                    message, so that who puts, and gets, does not come by the family's lock. A
+                    slot that keeps none, or too small a one, is not claimed before the writer has
+                    a spare block, which the slot then keeps in its place; a spare that another
+                    slot turns out not to need is given back after the put.
+   MESSAGE_LOANED   put in place: in a loan, a block that goes from hand to hand. See ring_loan.c.
+   0                the largest: in a block of its own, filled before there is a claim. It stays
+                    in the private list of the writer's process until it is given back: if that
+                    process dies from the commit on, its burier finds by the block's home that it
+                    is the message's.
+
+   A ring with a bound is one segment of exactly that many slots.
    One without grows: a full segment is followed by one four times as large; readers seal
    and leave a segment when it is empty and has a follower, so what one writer put stays in
-   its order. Left segments are kept till the end (together they are a third of the last). */
+   its order. Left segments are kept till the end (together they are a third of the last), but
+   not the blocks of their slots. */
 #ifndef SRC_RING_H
 #define SRC_RING_H
 
@@ -38,14 +47,19 @@ enum {
     RING_INLINE = 112,
     /* Bytes of messages for which a slot keeps a block: of one, and of those of a segment. */
     RING_KEPT = 16384,
-    RING_KEPT_IN_ALL = 1 << 22
+    RING_KEPT_IN_ALL = 1 << 22,
+    /* Loans of a ring at one time that need no lock, and bytes of those that it keeps. */
+    RING_LOANS = 64,
+    RING_LOANED_IN_ALL = 1 << 26
 };
 
 enum message_flag {
     MESSAGE_RAW = 1,     /* bytes, not an encoded value */
     MESSAGE_HANDLES = 2, /* an encoded value with handles in it */
-    MESSAGE_IN_SLOT = 4,
-    MESSAGE_KEPT = 8 /* in the block that its slot keeps */
+    MESSAGE_IN_SLOT = 4, /* where it lies: see above */
+    MESSAGE_KEPT = 8,
+    MESSAGE_LOANED = 16,
+    MESSAGE_OURS = 32 /* of one that was taken: its block is this process's; see ring_own */
 };
 
 struct ring {
@@ -55,6 +69,7 @@ struct ring {
     arena_word head, tail; /* segments that are read, and put into */
     arena_word holes;      /* positions whose writer died */
     arena_word redo;       /* 0, or behind the last position whose message was put back */
+    arena_word loans;      /* a struct loan_table; 0: nothing was put in place yet */
     struct waiters readers, writers;
 };
 
@@ -65,10 +80,16 @@ struct ring_message {
     uint32_t flags;
     const uint64_t *records; /* of the handles in it */
     size_t record_count;
-    uint32_t place; /* MESSAGE_IN_SLOT, MESSAGE_KEPT or, in a block of its own, 0 */
-    uint64_t block; /* that, filled already */
-    uint64_t spare; /* for the slot to keep */
-    uint64_t stamp; /* of the block */
+    uint32_t place; /* MESSAGE_IN_SLOT, MESSAGE_KEPT, MESSAGE_LOANED, or 0 */
+    uint64_t block; /* of its own, or the loan's, filled already */
+    uint64_t stamp; /* of that block; or the loan's ticket */
+    uint64_t spare; /* MESSAGE_KEPT: for the slot to keep */
+};
+
+/* Memory for a message that one process has for itself. */
+struct ring_loan {
+    uint64_t block;
+    uint64_t ticket; /* which of the ring's, and the how manieth time; 0: a private block */
 };
 
 /* A message on its way out: its slot is held in TAKE. */
@@ -104,6 +125,23 @@ int ring_try_take(struct self *self, handle_id id, struct ring *ring,
                   struct ring_taken *taken, struct watch *watch);
 void ring_finish(struct self *self, struct ring *ring, struct ring_taken *taken);
 void ring_return(struct self *self, struct ring *ring, struct ring_taken *taken);
+
+/* Lends this process memory for so many bytes. A ring that is not open has no loans of its own,
+   only private blocks. Errors: SPORK_ENOSPACE. */
+int ring_lend(struct self *self, struct ring *ring, size_t size, struct ring_loan *loan);
+/* Whether this process has the loan, and then how large it is; it may be any words. */
+bool ring_has_loan(struct ring *ring, const struct ring_loan *loan, size_t *room);
+/* The message of a loan, to be put by ring_try_put; from then on this process has the loan no
+   more. */
+struct ring_message ring_message_of_loan(const struct ring_loan *loan, size_t size);
+/* Ends a loan that this process has. */
+void ring_give_loan(struct self *self, struct ring *ring, const struct ring_loan *loan);
+/* Of a message that was taken: lends it to this process (copying what lies in a slot). Then
+   ring_finish, which leaves it alone. Errors: SPORK_ENOSPACE; it is as it was. */
+int ring_own(struct self *self, struct ring *ring, struct ring_taken *taken,
+             struct ring_loan *loan);
+/* Ends the loans of a process that holds the ring no more. Under the lock. */
+void ring_mourn_loans(struct ring *ring, slot_reference process);
 
 /* Messages in it; exact while nobody is inside a put or a get. */
 uint64_t ring_count(struct ring *ring);

@@ -99,7 +99,23 @@ static bool seal(struct ring_slot *slot, struct watch *watch) {
     return word_state(word) == SLOT_SEALED;
 }
 
-bool ring_advance(struct ring *ring, uint64_t head, struct watch *watch) {
+/* Nobody puts into the segment any more, and nothing is in it. */
+static void give_kept(struct self *self, struct ring *ring, uint64_t offset) {
+    struct ring_segment *segment = arena_at(offset);
+    for (uint64_t i = 0; i < segment->capacity; i++) {
+        arena_word *kept = segment_kept(ring, segment, i);
+        if (atomic_load(kept) != 0) {
+            family_lock(self);
+            if (atomic_load(kept) != 0) {
+                arena_give(atomic_load(kept));
+                arena_set(kept, 0);
+            }
+            family_commit(self);
+        }
+    }
+}
+
+bool ring_advance(struct self *self, struct ring *ring, uint64_t head, struct watch *watch) {
     if (head == atomic_load_explicit(&ring->tail, memory_order_acquire)) {
         return false;
     }
@@ -112,7 +128,10 @@ bool ring_advance(struct ring *ring, uint64_t head, struct watch *watch) {
         }
     }
     uint64_t expected = head;
-    atomic_compare_exchange_strong(&ring->head, &expected, head + 1);
+    if (atomic_compare_exchange_strong(&ring->head, &expected, head + 1)) {
+        /* If we die in here, what is left goes with the ring. */
+        give_kept(self, ring, atomic_load(&ring->segments[head]));
+    }
     return true;
 }
 
@@ -126,10 +145,13 @@ void ring_keep(struct self *self, arena_word *kept, uint64_t block) {
     family_commit(self);
 }
 
-void ring_free_block(struct ring_slot *slot, uint64_t next_word) {
+void ring_free_block(struct ring *ring, struct ring_slot *slot, uint64_t next_word) {
     uint64_t offset = atomic_load(&slot->block);
-    if (offset != 0 && atomic_load(&arena_block(offset)->stamp) == atomic_load(&slot->stamp) &&
-        atomic_load(&arena_block(offset)->state) == BLOCK_MESSAGE) {
+    uint64_t stamp = atomic_load(&slot->stamp);
+    if ((atomic_load(&slot->size_flags) & MESSAGE_LOANED) != 0) {
+        ring_end_loan(ring, offset == 0 ? 0 : stamp);
+    } else if (offset != 0 && atomic_load(&arena_block(offset)->stamp) == stamp &&
+               atomic_load(&arena_block(offset)->state) == BLOCK_MESSAGE) {
         arena_give(offset);
         arena_commit();
     }
@@ -240,14 +262,14 @@ static void mourn_slot(struct ring *ring, struct ring_segment *segment,
         arena_set(&slot->word, slot_word(position, word_thread(word), SLOT_FREEING));
         arena_set(&ring->holes, atomic_load(&ring->holes) + 1);
         arena_commit();
-        ring_free_block(slot, next);
+        ring_free_block(ring, slot, next);
         break;
     case SLOT_TAKE: /* to be delivered once more, perhaps behind the hint */
         note_redo(ring, position);
         atomic_store(&slot->word, slot_word(position, 0, SLOT_FULL));
         break;
     case SLOT_FREEING:
-        ring_free_block(slot, next);
+        ring_free_block(ring, slot, next);
         break;
     default:
         break;
@@ -310,24 +332,12 @@ static void drop_messages(struct self *self, handle_id id, struct ring *ring) {
     }
 }
 
-static void give_kept(struct self *self, struct ring *ring, uint64_t offset) {
-    struct ring_segment *segment = arena_at(offset);
-    for (uint64_t i = 0; i < segment->capacity; i++) {
-        arena_word *kept = segment_kept(ring, segment, i);
-        if (atomic_load(kept) != 0) {
-            family_lock(self);
-            arena_give(atomic_load(kept));
-            arena_set(kept, 0);
-            family_commit(self);
-        }
-    }
-}
-
 void ring_destroy(struct self *self, handle_id id, struct ring *ring) {
     if (atomic_load(&ring->segments[0]) == 0) {
         return;
     }
     drop_messages(self, id, ring);
+    ring_give_loans(self, ring);
     /* From here on the first segment, which goes last, is the one to look into. */
     family_lock(self);
     arena_set(&ring->head, 0);

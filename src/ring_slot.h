@@ -17,7 +17,7 @@ struct ring_slot {
     arena_word word;
     _Atomic uint64_t size_flags; /* size << 16 | flags */
     _Atomic uint64_t block;      /* where the data are in the slot, if they are */
-    _Atomic uint64_t stamp;      /* of the block */
+    _Atomic uint64_t stamp;      /* of the block; or the loan's ticket */
 };
 enum { SLOT_DATA = 16 }; /* offset of data in a slot */
 
@@ -86,9 +86,19 @@ int ring_grow(struct self *self, struct ring *ring, uint64_t tail);
 /* Has a slot that this thread has claimed keep this block of its own in place of what it kept. */
 void ring_keep(struct self *self, arena_word *kept, uint64_t block);
 /* Leaves an empty head segment that has a follower. True: look again. */
-bool ring_advance(struct ring *ring, uint64_t head, struct watch *watch);
+bool ring_advance(struct self *self, struct ring *ring, uint64_t head, struct watch *watch);
 /* Gives back the block that a slot in FREEING names (0: none), then frees the slot. Under the
    family's lock. If we die in between, the block's stamp tells that it has been given back. */
-void ring_free_block(struct ring_slot *slot, uint64_t next_word);
+void ring_free_block(struct ring *ring, struct ring_slot *slot, uint64_t next_word);
+
+/* ring_loan.c. In the claim of a slot whose message lies in a loan: the loan is the message's. */
+void ring_send_loan(struct ring *ring, const struct ring_message *message,
+                    const struct ring_slot *slot, uint64_t position);
+/* Ends the loan of a message that has been read, if that is still to be done. */
+void ring_end_loan(struct ring *ring, uint64_t ticket);
+/* Keeps, or not, the memory of the message's loan, then ends it. Not under the lock. */
+void ring_end_read_loan(struct self *self, struct ring *ring, uint64_t ticket);
+/* Gives back all that was ever lent; may be cut short and called again. */
+void ring_give_loans(struct self *self, struct ring *ring);
 
 #endif

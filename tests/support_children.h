@@ -112,9 +112,10 @@ static inline SPORK_UNUSED bool wait_for_items(spork_queue *queue, int64_t count
 
 /* Waits until a process that was killed is one no more. */
 static inline SPORK_UNUSED void ends_soon(int64_t pid) {
+    enum { SOON_MS = 10 * 1000 };
     int64_t begin = spork_now_ms();
     while (native_process_runs(pid)) {
-        if (spork_now_ms() - begin > PATIENCE_MS) {
+        if (spork_now_ms() - begin > SOON_MS) {
             fail_msg("process %" PRId64 " still runs", pid);
         }
         spork_sleep_ms(1);

@@ -1,6 +1,6 @@
 /* White box: the arena's heap, journal and tables. */
 #include "handle_table.h"
-#include "ring.h"
+#include "queue_core.h"
 #include "support/image.h"
 #include "support_children.h"
 
@@ -240,6 +240,56 @@ TEST_ONCE(what_a_queue_keeps_for_items_has_a_bound_and_goes_with_it) {
         assert_true(round == 0 || live_bytes() == kept);
         kept = live_bytes();
     }
+    spork_queue_free(queue);
+    assert_int_equal(live_bytes(), 0);
+    assert_null(arena_flaw());
+}
+
+TEST_ONCE(a_block_that_was_fetched_for_a_slot_goes_back_if_another_slot_has_room) {
+    static unsigned char data[1000];
+    struct self *self = enter();
+    spork_queue *queue = NULL;
+    size_t size;
+    OK(spork_queue_new(&queue, &(spork_queue_options){.maxsize = 1,
+                                                      .backing = SPORK_QUEUE_RING}));
+    OK(spork_queue_put_bytes(queue, data, sizeof data, 0));
+    OK(spork_queue_get_bytes(queue, data, sizeof data, &size, 0));
+    uint64_t before = live_bytes();
+    /* As if the slot that had none had been taken by another writer meanwhile. */
+    struct ring_message message = {.data = data, .size = sizeof data, .flags = MESSAGE_RAW};
+    struct ring *ring = &queue_body_of(queue)->ring;
+    OK(ring_prepare(self, ring, &message));
+    message.spare = take(self, sizeof data);
+    assert_true(live_bytes() > before);
+    OK(ring_try_put(self, queue->handle.id, ring, &message, NULL));
+    assert_int_equal(live_bytes(), before);
+    assert_int_equal(message.spare, 0);
+    /* And if nothing was put. */
+    OK(ring_prepare(self, ring, &message));
+    message.spare = take(self, sizeof data);
+    assert_int_equal(ring_try_put(self, queue->handle.id, ring, &message, NULL),
+                     SPORK_EWOULDBLOCK);
+    ring_forget(self, &message);
+    assert_int_equal(live_bytes(), before);
+    spork_queue_free(queue);
+    assert_null(arena_flaw());
+}
+
+TEST_ONCE(a_queue_that_has_grown_keeps_blocks_for_its_last_segment_alone) {
+    enum { ITEMS = 5000 };
+    static unsigned char data[1000];
+    spork_queue *queue = NULL;
+    size_t size;
+    OK(spork_queue_new(&queue, &(spork_queue_options){.backing = SPORK_QUEUE_RING}));
+    for (int i = 0; i < ITEMS; i++) {
+        OK(spork_queue_put_bytes(queue, data, sizeof data, 0));
+    }
+    uint64_t full = live_bytes();
+    for (int i = 0; i < ITEMS; i++) {
+        OK(spork_queue_get_bytes(queue, data, sizeof data, &size, 0));
+    }
+    /* 64, 256 and 1,024 slots have been left, each with a block of more than 1,000 bytes. */
+    assert_true(full - live_bytes() > (64 + 256 + 1024) * sizeof data);
     spork_queue_free(queue);
     assert_int_equal(live_bytes(), 0);
     assert_null(arena_flaw());

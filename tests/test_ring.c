@@ -143,36 +143,31 @@ static int put_151(void) {
     return put(151);
 }
 
-TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_small_item_loses_nothing, 120) {
+/* A put of this item, by work, into a queue of four that holds three. */
+static void die_in_put(const char *name, int (*work)(void), uint64_t number, int stride) {
     make(4);
     for (uint64_t i = 1; i <= 3; i++) {
         OK(put(i));
     }
     expected.first = 1;
     expected.last = 3;
-    expected.optional_from = expected.optional_to = 5;
+    expected.optional_from = expected.optional_to = number;
     expected.capacity = 4;
-    die_everywhere(&(struct death){.name = "put, small",
-                                   .work = put_5,
-                                   .verify = check_queue,
-                                   .burier_stride = 2});
+    die_everywhere(&(struct death){
+        .name = name, .work = work, .verify = check_queue, .burier_stride = stride});
     spork_queue_free(queue);
 }
 
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_small_item_loses_nothing, 120) {
+    die_in_put("put, small", put_5, 5, 2);
+}
+
 TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_large_item_loses_nothing, 120) {
-    make(4);
-    for (uint64_t i = 1; i <= 3; i++) {
-        OK(put(i));
-    }
-    expected.first = 1;
-    expected.last = 3;
-    expected.optional_from = expected.optional_to = 6;
-    expected.capacity = 4;
-    die_everywhere(&(struct death){.name = "put, large",
-                                   .work = put_6,
-                                   .verify = check_queue,
-                                   .burier_stride = 7});
-    spork_queue_free(queue);
+    die_in_put("put, large", put_6, 6, 7);
+}
+
+TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_huge_item_loses_nothing, 120) {
+    die_in_put("put, huge", put_151, 151, 7);
 }
 
 TEST_ONCE_SLOW(a_death_anywhere_in_a_put_that_has_a_slot_keep_a_larger_block_loses_nothing, 120) {
@@ -186,22 +181,6 @@ TEST_ONCE_SLOW(a_death_anywhere_in_a_put_that_has_a_slot_keep_a_larger_block_los
     expected.capacity = 1;
     die_everywhere(&(struct death){.name = "put, a larger block",
                                    .work = put_4,
-                                   .verify = check_queue,
-                                   .burier_stride = 7});
-    spork_queue_free(queue);
-}
-
-TEST_ONCE_SLOW(a_death_anywhere_in_a_put_of_a_huge_item_loses_nothing, 120) {
-    make(4);
-    for (uint64_t i = 1; i <= 3; i++) {
-        OK(put(i));
-    }
-    expected.first = 1;
-    expected.last = 3;
-    expected.optional_from = expected.optional_to = 151;
-    expected.capacity = 4;
-    die_everywhere(&(struct death){.name = "put, huge",
-                                   .work = put_151,
                                    .verify = check_queue,
                                    .burier_stride = 7});
     spork_queue_free(queue);

@@ -23,10 +23,20 @@ typedef enum spork_queue_backing {
 typedef struct spork_queue_options {
     int64_t maxsize; /* items that it holds; 0 and less: no bound but memory */
     spork_queue_backing backing;
-    /* Items up to this size are stored in place; 0: 112 bytes. For larger ones, up to 16 KiB and
-       4 MiB in all, the ring keeps memory as it has come to need it, until it is gone. */
+    /* Items up to this size are stored in the ring itself; 0: 112 bytes. For larger ones, up to
+       16 KiB and 4 MiB in all, the ring keeps memory as it has come to need it, until it is
+       gone. */
     size_t item_size;
 } spork_queue_options;
+
+/* An item's bytes where they lie: shared memory that this process has for itself, to write what
+   it will put, or to read what it has got. */
+typedef struct spork_queue_item {
+    void *data;  /* on a border of 64 bytes; NULL: it holds nothing */
+    size_t size; /* of a borrowed item; of a reserved one, how much of it will be put */
+    size_t room; /* how much there is */
+    uint64_t ticket; /* spork's */
+} spork_queue_item;
 
 SPORK_BEGIN
 
@@ -65,6 +75,36 @@ SPORK_API int spork_queue_get_nowait(spork_queue *queue, spork_value *item);
    SPORK_ETYPE (the item is a value other than bytes; it is kept). */
 SPORK_API int spork_queue_get_bytes(spork_queue *queue, void *buffer, size_t capacity,
                                     size_t *size, int64_t timeout_ms);
+
+/* ---- items in place: put and got without a copy, at the same price for every size ----
+
+   reserve, fill in, commit; borrow, read, release. A reserved item has no place in the queue
+   before its commit, and a borrowed one has none any more, so neither is in anybody's way, for
+   as long as they are held. They are bytes as those of put_bytes and get_bytes, which may meet
+   them at the other end. The memory goes from hand to hand with the item; the ring keeps up to
+   64 MiB of it for the next ones, until it is gone. An item that was put by other means is
+   copied once by borrow if it lies in the ring (see item_size).
+
+   What is held belongs to the process: any of its threads may use it, one at a time; no other
+   process, nor a forked copy, may. It ends with spork_queue_free, and with the process: a
+   borrowed item is gone then, as one that was got. */
+
+/* Memory for an item of size bytes, not cleared; *item must not hold anything yet.
+   Errors: SPORK_ENOSPACE, SPORK_EINVAL, SPORK_ESTALE. */
+SPORK_API int spork_queue_reserve(spork_queue *queue, size_t size, spork_queue_item *item);
+/* Puts the first item->size bytes of what was reserved (or borrowed: it goes to the end of this
+   queue again), waiting for room until the time-out. *item holds nothing then.
+   Errors: SPORK_EFULL, SPORK_ECLOSED, SPORK_ENOSPACE (a queue that cannot grow), SPORK_EINVAL
+   (nothing that this process holds, or a size above item->room), SPORK_ESTALE. The item is still
+   held then. */
+SPORK_API int spork_queue_commit(spork_queue *queue, spork_queue_item *item, int64_t timeout_ms);
+/* Takes the next item and lets its bytes be read, or changed, where they are.
+   Errors: SPORK_EEMPTY, SPORK_ECLOSED, SPORK_ETYPE (a value other than bytes), SPORK_ENOSPACE,
+   SPORK_EINVAL, SPORK_ESTALE. The item is kept in the queue then. */
+SPORK_API int spork_queue_borrow(spork_queue *queue, spork_queue_item *item, int64_t timeout_ms);
+/* Gives back what was borrowed, or what was reserved and shall not be put. *item holds nothing
+   then. One that holds nothing is fine. Errors: SPORK_EINVAL, SPORK_ESTALE. */
+SPORK_API int spork_queue_release(spork_queue *queue, spork_queue_item *item);
 
 /* Items in it; exact while nobody is inside a put or a get. 0 for NULL. */
 SPORK_API int64_t spork_queue_size(spork_queue *queue);
