@@ -36,6 +36,13 @@ REPORT = re.compile(r"ERROR: AddressSanitizer: (?!SEGV|BUS|FPE|ILL|ABRT)|ERROR: 
 
 WINE = re.compile(r"wineserver|\\(services|explorer|winedevice|plugplay|svchost|rpcss|conhost"
                   r"|wineboot|winemenubuilder|rundll32)\.exe\b", re.IGNORECASE)
+# What Wine says when it cannot start a process: where the system has put its heap is an address
+# that Wine needs (Linux 6.9 and newer, 1 in 1,000), or its server has dropped the connection.
+# Nothing of the program has run then.
+STILLBORN = re.compile(r"wine: failed to map the shared user data"
+                       r"|^wine client error:[0-9a-f]*: recvmsg: Connection reset by peer",
+                       re.MULTILINE)
+STARTS = 3
 
 SANITIZER_DEFAULTS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
@@ -249,6 +256,17 @@ def judge(code, limit, left, output):
 
 
 def run_case(case, starter):
+    """Once; but where Wine said that it could not start a process, once more, and that is told."""
+    for start in range(STARTS):
+        result = run_once(case, starter)
+        if result.state != "failed" or not STILLBORN.search(result.output):
+            break
+        print(f"# {case.suite}: {case.name}: Wine could not start a process (start {start + 1}"
+              f" of {STARTS})", flush=True)
+    return result
+
+
+def run_once(case, starter):
     begin = time.monotonic()
     # A file, not a pipe: a process that a test leaves behind would keep a pipe open.
     with tempfile.TemporaryFile() as file:
@@ -272,16 +290,19 @@ def run_case(case, starter):
 
 def list_program(program, starter):
     """(tests, failure): tests are (name, each, seconds)."""
-    with tempfile.TemporaryFile() as file:
-        try:
-            process, mark = starter.start([program, "--list"], None, file)
-        except OSError as error:
-            return [], f"it could not be started: {error}"
-        code = wait(process, LISTING_LIMIT)
-        kill_family(process, mark)
-        process.wait()
-        starter.ended(process)
-        output = read_text(file)
+    for _ in range(STARTS):
+        with tempfile.TemporaryFile() as file:
+            try:
+                process, mark = starter.start([program, "--list"], None, file)
+            except OSError as error:
+                return [], f"it could not be started: {error}"
+            code = wait(process, LISTING_LIMIT)
+            kill_family(process, mark)
+            process.wait()
+            starter.ended(process)
+            output = read_text(file)
+        if code == 0 or not STILLBORN.search(output):
+            break
     if code != 0:
         how = "timed out" if code is None else describe_end(code)
         return [], f"--list: {how}\n{output}"

@@ -109,6 +109,11 @@ class Verdicts(RunnerTest):
     def test_an_exit_in_the_middle_is_a_failure(self):
         self.check("it_exits_in_its_middle", r"not ok 1", r"exit was called before the test's end")
 
+    def test_what_wine_cannot_start_is_started_thrice_and_that_is_told(self):
+        self.check("it_is_not_started_by_wine",
+                   r"(?m)^# samples: it_is_not_started_by_wine: Wine could not"
+                   r" start a process \(start 1 of 3\)", r"\(start 3 of 3\)", r"(?m)^not ok 1 ")
+
     def test_a_report_of_a_sanitizer_is_a_failure(self):
         self.check("it_prints_a_report", r"not ok 1", r"a sanitizer reported: .*ThreadSanitizer",
                    filter_text="it_prints_a_report")

@@ -55,6 +55,11 @@ TEST_ONCE(it_exits_in_its_middle) {
     exit(0);
 }
 
+TEST_ONCE(it_is_not_started_by_wine) {
+    fprintf(stderr, "wine client error:0: recvmsg: Connection reset by peer\n");
+    exit(1);
+}
+
 TEST_ONCE(it_prints_a_report_of_a_sanitizer) {
     fprintf(stderr, "WARNING: ThreadSanitizer: data race (pid=1)\n");
 }
