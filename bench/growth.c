@@ -652,7 +652,7 @@ static double program_beside(int64_t mebibytes) {
 
 /* ---- the curves ---- */
 
-enum needs { LIVING = 1, BALLAST = 2 }; /* what has to be there, n of it */
+enum needs { LIVING = 1, BALLAST = 2, QUEUES = 4 }; /* what has to be there, n of it */
 
 struct curve {
     const char *family;
@@ -693,7 +693,7 @@ static const struct curve curves[] = {
      {{"limit", own_blocks}, {"spork", shared_blocks}, {"spork free", told_freeing}}, {DECADES}},
     {"lock made by locks", "ns", 0, 512,
      {{"limit", own_blocks}, {"spork", locks}, {"spork free", told_freeing}}, {DECADES}},
-    {"queue made by queues", "ns", 0, 8192,
+    {"queue made by queues", "ns", QUEUES, 8192,
      {{"limit", own_blocks}, {"spork", queues}, {"spork free", told_freeing}}, {DECADES}},
     {"lock alone by live children", "ns", LIVING, 0,
      {{"limit", system_lock}, {"spork", spork_lock_alone}}, POPULATION},
@@ -759,6 +759,9 @@ static bool decide(const struct point *point) {
     const struct point *before = point == points[curve - curves] ? NULL : point - 1;
     if (curve->bytes * (double)point->n > bench_memory_available() / 2) {
         return say_left_out(point, "it takes more than half of the memory that there is");
+    }
+    if ((curve->needs & QUEUES) != 0 && point->n > bench_most_queues()) {
+        return say_left_out(point, "the system has not enough objects for so many");
     }
     if (before == NULL || !before->is_decided) {
         return false;

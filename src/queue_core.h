@@ -7,8 +7,8 @@
 
 /* For queue_frames.c, which tells what they mean. */
 struct queue_frames {
-    arena_word turn;
-    arena_word head, tail; /* frames: heap blocks */
+    _Alignas(64) arena_word turn; /* looked at by who waits for it, while its holder works */
+    _Alignas(64) arena_word head, tail; /* frames: heap blocks */
     arena_word read;       /* commit of a get: frame number << 32 | offset */
     arena_word puts, gets; /* counted anew after a death */
     arena_word slot_generation;

@@ -32,26 +32,31 @@ static bool take_from_dead(struct self *self, struct queue_frames *frames, uint6
     return true;
 }
 
-/* The turn is held for as long as an item takes to copy. queue: NULL when this process has no
-   local object (a burial). */
+/* The turn is held for as long as an item takes to copy, or a frame to go through the mailslot:
+   tens of microseconds, so that to sleep, which takes milliseconds here, comes last. queue: NULL
+   when this process has no local object (a burial). */
 static void take_turn(struct self *self, handle_id id, struct queue_frames *frames,
                       spork_queue *queue) {
-    enum { SPINS = 200, YIELDS = 50, NAP_NS = 100000 };
+    enum { SPINS = 64, PAUSES = 48, LOOKS = 256, YIELDS = 4096, NAP_NS = 100000 };
     sleep_busy(self, id);
     for (uint64_t round = 0;; round++) {
-        uint64_t found = 0;
-        if (atomic_compare_exchange_strong_explicit(&frames->turn, &found, self->reference,
-                                                    memory_order_acquire,
-                                                    memory_order_relaxed)) {
+        /* Looked at first: a swap that fails takes the line of the cache away from who works. */
+        uint64_t found = atomic_load_explicit(&frames->turn, memory_order_relaxed);
+        if (found == 0 && atomic_compare_exchange_strong_explicit(
+                              &frames->turn, &found, self->reference, memory_order_acquire,
+                              memory_order_relaxed)) {
             return;
         }
         if (round < SPINS) {
-            plat_relax();
-        } else if (round < SPINS + YIELDS) {
-            plat_yield();
-        } else if (take_from_dead(self, frames, found)) {
+            for (uint64_t i = 0; i <= round && i < PAUSES; i++) {
+                plat_relax();
+            }
+        } else if ((round % LOOKS == 0 || round > YIELDS) &&
+                   take_from_dead(self, frames, found)) {
             queue_slot_recover(frames, queue);
             return;
+        } else if (round < YIELDS) {
+            plat_yield();
         } else {
             plat_sleep_ns(NAP_NS);
         }
@@ -208,12 +213,26 @@ static int try_put(struct self *self, spork_queue *queue, struct ring_message *m
     return error;
 }
 
-static int take_in_turn(struct self *self, spork_queue *queue, struct ring_taken *taken) {
+/* Whether all that there is to read is a frame that is still being filled. To have it, it would
+   have to go through the mailslot as it is, which costs as much as a hundred puts, and those who
+   put would wait meanwhile. Without the turn, a hint. */
+static bool is_filling(const struct queue_body *body) {
+    const struct queue_frames *frames = &body->frames;
+    uint64_t head = atomic_load_explicit(&frames->head, memory_order_acquire);
+    const struct frame *frame = frame_at(head);
+    return atomic_load(&body->closed) == 0 &&
+           head == atomic_load_explicit(&frames->tail, memory_order_relaxed) &&
+           atomic_load_explicit(&frame->state, memory_order_relaxed) == FRAME_PENDING &&
+           atomic_load_explicit(&frame->length, memory_order_relaxed) < FRAME_DATA / 2;
+}
+
+static int take_in_turn(struct self *self, spork_queue *queue, struct ring_taken *taken,
+                        const struct watch *watch) {
     struct queue_frames *frames = &queue_body_of(queue)->frames;
     struct record record;
     struct frame *head = find_head(self, frames);
     int error = 0;
-    if (head == NULL) {
+    if (head == NULL || (watch == NULL && is_filling(queue_body_of(queue)))) {
         return SPORK_EWOULDBLOCK;
     }
     if (atomic_load(&head->state) == FRAME_PENDING) {
@@ -237,13 +256,16 @@ static int take_in_turn(struct self *self, spork_queue *queue, struct ring_taken
     return 0;
 }
 
-/* Succeeding, it keeps the turn until finish or give_back. */
+/* Succeeding, it keeps the turn until finish or give_back. Who is not about to sleep yet (watch
+   is NULL) leaves a frame to be filled a little longer. */
 static int try_take(struct self *self, spork_queue *queue, struct ring_taken *taken,
                     struct watch *watch) {
     struct queue_frames *frames = &queue_body_of(queue)->frames;
-    (void)watch;
+    if (watch == NULL && is_filling(queue_body_of(queue))) {
+        return SPORK_EWOULDBLOCK;
+    }
     take_turn(self, queue->handle.id, frames, queue);
-    int error = take_in_turn(self, queue, taken);
+    int error = take_in_turn(self, queue, taken, watch);
     if (error != 0) {
         leave_turn(self, frames);
     }

@@ -34,8 +34,9 @@ struct loan {
 };
 
 struct loan_table {
-    arena_word used;        /* entries that ever had a block */
-    _Atomic uint64_t next;  /* where to look first: what was lent longest ago */
+    arena_word used; /* entries that ever had a block */
+    arena_word room; /* of all of them */
+    _Alignas(64) _Atomic uint64_t next; /* where to look first: what was lent longest ago */
     struct loan loans[RING_LOANS];
 };
 
@@ -144,6 +145,7 @@ static int replace_block(struct self *self, struct loan_table *table, struct loa
     if (atomic_load(&loan->block) != 0) {
         arena_give(atomic_load(&loan->block));
     }
+    arena_set(&table->room, atomic_load(&table->room) - atomic_load(&loan->room) + room);
     arena_set(&loan->block, block);
     arena_set(&loan->room, room);
     if (used > atomic_load(&table->used)) {
@@ -161,7 +163,9 @@ static bool lend_new(struct self *self, struct loan_table *table, size_t size,
         if (!seize(&table->loans[index], &word)) {
             continue;
         }
-        *error = replace_block(self, table, &table->loans[index], size > 0 ? size : 1);
+        *error = size <= atomic_load_explicit(&table->loans[index].room, memory_order_relaxed)
+                     ? 0
+                     : replace_block(self, table, &table->loans[index], size);
         if (*error != 0) {
             atomic_store_explicit(&table->loans[index].word, word & ~(uint64_t)HOLDER,
                                   memory_order_release);
@@ -188,6 +192,7 @@ static int lend_private(struct self *self, size_t size, struct ring_loan *lent) 
 
 int ring_lend(struct self *self, struct ring *ring, size_t size, struct ring_loan *lent) {
     int error = 0;
+    size = size == 0 ? 1 : size; /* nobody lends what has no block */
     if (atomic_load_explicit(&ring->segments[0], memory_order_relaxed) == 0) {
         return lend_private(self, size, lent);
     }
@@ -304,12 +309,9 @@ void ring_end_read_loan(struct self *self, struct ring *ring, uint64_t ticket) {
     uint64_t unheld;
     struct loan *loan = find(ring, ticket, &unheld);
     struct loan_table *table = table_of(ring);
-    if (loan != NULL) {
-        uint64_t nth = (uint64_t)(loan - table->loans) + 1;
-        if (nth * atomic_load_explicit(&loan->room, memory_order_relaxed) >
-            RING_LOANED_IN_ALL) {
-            (void)replace_block(self, table, loan, 0);
-        }
+    if (loan != NULL &&
+        atomic_load_explicit(&table->room, memory_order_relaxed) > RING_LOANED_IN_ALL) {
+        (void)replace_block(self, table, loan, 0);
     }
     ring_end_loan(ring, ticket);
 }

@@ -110,6 +110,13 @@ static inline SPORK_UNUSED bool wait_for_items(spork_queue *queue, int64_t count
     return true;
 }
 
+/* Whether children have sentinels: threads have none, nor has what runs as without pidfds. */
+static inline SPORK_UNUSED bool has_sentinels(void) {
+    const char *without = getenv("SPORK_WITHOUT");
+    return spork_get_start_method() != SPORK_METHOD_THREAD &&
+           (without == NULL || strstr(without, "pidfd") == NULL);
+}
+
 /* Waits until a process that was killed is one no more. */
 static inline SPORK_UNUSED void ends_soon(int64_t pid) {
     enum { SOON_MS = 10 * 1000 };

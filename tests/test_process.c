@@ -257,12 +257,6 @@ TEST(the_current_and_the_parent_process_are_not_ours_to_free) {
 
 /* ---- the sentinel ---- */
 
-/* A thread has none, nor has a process where the kernel knows no descriptors of processes. */
-static bool has_sentinels(void) {
-    const char *without = getenv("SPORK_WITHOUT");
-    return !on_threads() && (without == NULL || strstr(without, "pidfd") == NULL);
-}
-
 TEST(the_sentinel_is_ready_within_a_second_of_the_end_and_not_before) {
     intptr_t sentinel = -1;
     struct waiting waiting = start_waiting(0);

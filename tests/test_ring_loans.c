@@ -347,7 +347,24 @@ TEST_ONCE(what_a_ring_keeps_of_loans_has_a_bound_and_goes_with_it) {
             assert_true(live_bytes() < (uint64_t)RING_LOANED_IN_ALL * 11 / 10);
         }
     }
+    /* Of every size at once, the largest first. */
+    for (size_t i = 0; i < RING_LOANS; i++) {
+        OK(spork_queue_reserve(queue, ((size_t)60 << 20) / (i + 1), &items[i]));
+    }
+    for (size_t i = 0; i < RING_LOANS; i++) {
+        OK(spork_queue_release(queue, &items[i]));
+    }
+    assert_true(live_bytes() < (uint64_t)RING_LOANED_IN_ALL * 11 / 10);
     assert_true(live_bytes() > 0);
+    /* Nothing, where the largest had to be given back. */
+    for (size_t i = 0; i < RING_LOANS; i++) {
+        OK(spork_queue_reserve(queue, 0, &items[i]));
+        memset(items[i].data, 0xFF, 1);
+    }
+    for (size_t i = 0; i < RING_LOANS; i++) {
+        OK(spork_queue_release(queue, &items[i]));
+    }
+    assert_null(arena_flaw());
     spork_queue_free(queue);
     assert_int_equal(live_bytes(), 0);
     assert_null(arena_flaw());

@@ -36,5 +36,7 @@ void bench_be_idle(void);
 double bench_private_bytes(int64_t process);
 /* Bytes that programs can still have. */
 double bench_memory_available(void);
+/* How many queues a process may have, as far as the system's own objects behind them go. */
+int64_t bench_most_queues(void);
 
 #endif

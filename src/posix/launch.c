@@ -1,5 +1,6 @@
 /* Starting programs, and forking. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -260,6 +261,32 @@ int plat_launch(struct plat_process *process, const struct plat_launch *launch) 
 
 /* ---- forking ---- */
 
+/* What kernels before 5.9 have no call for: one by one those that are open. The directory tells
+   them in rising order by where it has come to, so that to close one on the way skips none. */
+static void close_one_by_one(int from, int to) {
+    DIR *open_ones = opendir("/proc/self/fd");
+    if (open_ones == NULL) {
+        long most = sysconf(_SC_OPEN_MAX);
+        for (int fd = from; fd <= to && fd < most; fd++) {
+            close(fd);
+        }
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(open_ones)) != NULL;) {
+        int fd = atoi(entry->d_name);
+        if (entry->d_name[0] != '.' && fd >= from && fd <= to && fd != dirfd(open_ones)) {
+            close(fd);
+        }
+    }
+    closedir(open_ones);
+}
+
+static void close_from_to(unsigned from, unsigned to) {
+    if (native_does_without("close_range") || syscall(SYS_close_range, from, to, 0) != 0) {
+        close_one_by_one((int)from, to > INT_MAX ? INT_MAX : (int)to);
+    }
+}
+
 static void close_others(const intptr_t *inherit, size_t count) {
     /* Between each two descriptors that are kept, in rising order, a range is closed. */
     unsigned from = 3;
@@ -277,7 +304,7 @@ static void close_others(const intptr_t *inherit, size_t count) {
                        : next;
         }
         if (next > from) {
-            syscall(SYS_close_range, from, next == ~0u ? ~0u : next - 1, 0);
+            close_from_to(from, next == ~0u ? ~0u : next - 1);
         }
         if (next == ~0u) {
             return;
@@ -320,6 +347,23 @@ static void settle_child(const intptr_t *inherit, size_t count, int lifeline) {
     reset_signals();
 }
 
+/* clone3 where there is one: kernels before 5.3, and some sandboxes, have but its elder. */
+static pid_t clone_any(struct clone_args *arguments) {
+    if (!native_does_without("clone3")) {
+        pid_t pid = (pid_t)syscall(SYS_clone3, arguments, sizeof *arguments);
+        if (pid >= 0 || (errno != ENOSYS && errno != EPERM)) {
+            return pid;
+        }
+    }
+#ifdef __x86_64__
+    return (pid_t)syscall(SYS_clone, arguments->flags, 0, arguments->parent_tid,
+                          arguments->child_tid, 0);
+#else
+    return (pid_t)syscall(SYS_clone, arguments->flags, 0, arguments->parent_tid, 0,
+                          arguments->child_tid);
+#endif
+}
+
 /* fork() with the present process's parent as the child's: what glibc's fork does for a
    process of one thread, with CLONE_PARENT. The thread's id in the C library and its robust
    list are kept right by the same two addresses that fork gives the kernel. The kernel also
@@ -340,7 +384,7 @@ static pid_t fork_sibling(_Atomic uint64_t *told) {
         arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
         arguments.child_tid = (uint64_t)(uintptr_t)tid_address;
     }
-    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    pid_t pid = clone_any(&arguments);
     if (pid == 0) {
         if (robust_list != NULL) {
             syscall(SYS_set_robust_list, robust_list, robust_size);

@@ -51,7 +51,8 @@ static bool inode_stamp(int fd, uint64_t *stamp) {
 }
 
 /* Else the start time in clock ticks since boot: field 22 behind the last parenthesis. False
-   when there is no such process. */
+   with errno ENOENT or ESRCH when there is no such process, with another when it is not known,
+   as where a descriptor is lacking. */
 static bool time_stamp(int64_t pid, uint64_t *stamp, bool *zombie) {
     char path[64];
     char text[1024];
@@ -62,6 +63,7 @@ static bool time_stamp(int64_t pid, uint64_t *stamp, bool *zombie) {
     }
     ssize_t size = read(fd, text, sizeof text - 1);
     close(fd);
+    errno = ESRCH; /* it has ended since the opening */
     text[size < 0 ? 0 : size] = '\0';
     char *at = strrchr(text, ')');
     if (at == NULL) {
@@ -89,9 +91,13 @@ static bool is_process(int fd, struct plat_identity identity) {
     if (by_inode && inode_stamp(fd, &stamp)) {
         return stamp == identity.stamp;
     }
+    if (!time_stamp(identity.pid, &stamp, &zombie)) {
+        /* Who is not seen for want of a descriptor is not dead for that. */
+        return errno != ENOENT && errno != ESRCH &&
+               (kill((pid_t)identity.pid, 0) == 0 || errno != ESRCH);
+    }
     /* An inode that cannot be seen from here: that somebody has the id has to do. */
-    return time_stamp(identity.pid, &stamp, &zombie) && !zombie &&
-           (by_inode || stamp == identity.stamp);
+    return !zombie && (by_inode || stamp == identity.stamp);
 }
 
 int plat_self_identity(struct plat_identity *identity) {
