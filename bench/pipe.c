@@ -81,10 +81,13 @@ static void give_back_by_pipe(const struct bench_part *part) {
     }
 }
 
+static const spork_pipe_options default_pipe = {.backing = SPORK_PIPE_DEFAULT};
+static const spork_pipe_options ring_pipe = {.backing = SPORK_PIPE_RING};
+
 static double measure_pipe(const void *context) {
     struct bench_plan plan = plan_of(throw_by_pipe, give_back_by_pipe, TURNS);
-    (void)context;
-    MUST(spork_pipe_new(&plan.pipes[0], &plan.pipes[1], NULL));
+    const spork_pipe_options *options = context;
+    MUST(spork_pipe_new(&plan.pipes[0], &plan.pipes[1], options));
     double duration = bench_together(&plan);
     spork_pipe_free(plan.pipes[0]);
     spork_pipe_free(plan.pipes[1]);
@@ -188,7 +191,8 @@ static double measure_peer(const void *context) {
 static const struct bench_work works[] = {
     {"pipe 64 B there and back", "ns",
      {{"limit", measure_flags, NULL},
-      {"spork", measure_pipe, NULL},
+      {"spork", measure_pipe, &default_pipe},
+      {"spork ring", measure_pipe, &ring_pipe},
       {"pipe", PEER(BENCH_CHANNEL_PIPE)},
       {"packets", PEER(BENCH_CHANNEL_PACKETS)},
       {"mqueue", PEER(BENCH_CHANNEL_MQUEUE)},

@@ -117,8 +117,11 @@ void pipe_register(void) {
 /* ---- making ---- */
 
 /* The core with both its ends joined to it, or nothing. */
-static int join_ends(struct self *self, struct handle *ends[2], bool one_way) {
+static int join_ends(struct self *self, struct handle *ends[2],
+                     const spork_pipe_options *options) {
     uint64_t offset;
+    bool is_native =
+        plat_capabilities()->can_message_pipe && options->backing != SPORK_PIPE_RING;
     family_lock(self);
     int error = arena_take(sizeof(struct pipe_core), BLOCK_PLAIN, &offset);
     if (error != 0) {
@@ -126,8 +129,7 @@ static int join_ends(struct self *self, struct handle *ends[2], bool one_way) {
         return error;
     }
     struct pipe_core *core = arena_at(offset);
-    *core = (struct pipe_core){.one_way = one_way,
-                               .is_native = plat_capabilities()->can_message_pipe};
+    *core = (struct pipe_core){.one_way = options->one_way, .is_native = is_native};
     for (uint64_t side = 0; side < 2; side++) {
         struct pipe_body *body = ends[side]->body;
         body->side = side;
@@ -146,12 +148,26 @@ static int join_ends(struct self *self, struct handle *ends[2], bool one_way) {
     return error;
 }
 
-int spork_pipe_new(spork_pipe **first, spork_pipe **second,
-                   const spork_pipe_options *options) {
+static int check_options(const spork_pipe_options *options) {
+    if (options->backing == SPORK_PIPE_NAMED && !plat_capabilities()->can_message_pipe) {
+        return error_set(SPORK_ENOTSUP, "this platform has no pipes of messages");
+    }
+    if (options->backing < SPORK_PIPE_DEFAULT || options->backing > SPORK_PIPE_NAMED) {
+        return error_set(SPORK_EINVAL, "%d is no backing of a pipe", (int)options->backing);
+    }
+    return 0;
+}
+
+int spork_pipe_new(spork_pipe **first, spork_pipe **second, const spork_pipe_options *given) {
+    static const spork_pipe_options defaults = {0};
+    const spork_pipe_options *options = given == NULL ? &defaults : given;
     struct handle *ends[2] = {NULL, NULL};
-    int error;
     if (first == NULL || second == NULL) {
         return error_set(SPORK_EINVAL, "there is no place to put the pipe's ends (NULL)");
+    }
+    int error = check_options(options);
+    if (error != 0) {
+        return error;
     }
     struct self *self = family_enter(&error);
     if (self == NULL) {
@@ -161,7 +177,7 @@ int spork_pipe_new(spork_pipe **first, spork_pipe **second,
         error = handle_create(self, &pipe_kind, NULL, NULL, &ends[side]);
     }
     if (error == 0) {
-        error = join_ends(self, ends, options != NULL && options->one_way);
+        error = join_ends(self, ends, options);
     }
     if (error != 0) {
         spork_pipe_free((spork_pipe *)ends[0]);

@@ -49,7 +49,7 @@ static inline struct pipe_core *pipe_core_of(const spork_pipe *end) {
         atomic_load_explicit(&pipe_body_of(end)->core, memory_order_relaxed));
 }
 
-/* ---- pipe_native.c; called only where plat_capabilities()->can_message_pipe ---- */
+/* ---- pipe_native.c; does nothing for ends that have no native ---- */
 
 /* Opens both ends of a new pipe. */
 int pipe_native_make(struct self *self, spork_pipe *ends[2]);

@@ -1,10 +1,12 @@
 /* Pipes: messages, ends, end-of-file, and deaths. */
+#include "support_backings.h"
 #include "support_children.h"
 
 enum { MEGABYTE = 1 << 20 };
 
 static void make_pipe(spork_pipe *ends[2], bool one_way) {
-    OK(spork_pipe_new(&ends[0], &ends[1], &(spork_pipe_options){.one_way = one_way}));
+    OK(spork_pipe_new(&ends[0], &ends[1],
+                      &(spork_pipe_options){.one_way = one_way, .backing = pipe_backing}));
 }
 
 static void free_pipe(spork_pipe *ends[2]) {
@@ -24,7 +26,7 @@ static int receive_int(spork_pipe *end, int64_t *number, int64_t timeout_ms) {
 
 /* ---- messages ---- */
 
-TEST_ONCE(both_ends_of_a_duplex_pipe_send_and_receive) {
+PIPE_TEST_ONCE(both_ends_of_a_duplex_pipe_send_and_receive) {
     spork_pipe *ends[2];
     char buffer[16];
     size_t size;
@@ -42,7 +44,7 @@ TEST_ONCE(both_ends_of_a_duplex_pipe_send_and_receive) {
     free_pipe(ends);
 }
 
-TEST_ONCE(of_a_one_way_pipe_the_first_end_receives_and_the_second_sends) {
+PIPE_TEST_ONCE(of_a_one_way_pipe_the_first_end_receives_and_the_second_sends) {
     spork_pipe *ends[2];
     char byte;
     size_t size;
@@ -60,7 +62,7 @@ TEST_ONCE(of_a_one_way_pipe_the_first_end_receives_and_the_second_sends) {
     free_pipe(ends);
 }
 
-TEST_ONCE(a_message_of_110_bytes_stays_when_the_buffer_has_40) {
+PIPE_TEST_ONCE(a_message_of_110_bytes_stays_when_the_buffer_has_40) {
     spork_pipe *ends[2];
     unsigned char data[110];
     unsigned char buffer[110];
@@ -79,7 +81,7 @@ TEST_ONCE(a_message_of_110_bytes_stays_when_the_buffer_has_40) {
     free_pipe(ends);
 }
 
-TEST_ONCE(an_empty_message_is_a_message_and_none_are_merged) {
+PIPE_TEST_ONCE(an_empty_message_is_a_message_and_none_are_merged) {
     spork_pipe *ends[2];
     char buffer[16];
     size_t size = 1;
@@ -98,7 +100,7 @@ TEST_ONCE(an_empty_message_is_a_message_and_none_are_merged) {
     free_pipe(ends);
 }
 
-TEST_ONCE(asking_for_bytes_where_there_is_a_value_keeps_it) {
+PIPE_TEST_ONCE(asking_for_bytes_where_there_is_a_value_keeps_it) {
     spork_pipe *ends[2];
     char buffer[16];
     size_t size;
@@ -122,7 +124,7 @@ static int echo_once(spork_pipe *end, int64_t capacity) {
 }
 SPORK_TASK(int, echo_once, spork_pipe *, int64_t);
 
-TEST_SLOW(sixteen_megabytes_come_back_as_they_went, 60) {
+PIPE_TEST_SLOW(sixteen_megabytes_come_back_as_they_went, 60) {
     enum { SIZE = 16 * MEGABYTE };
     spork_pipe *ends[2];
     unsigned char *data = malloc(SIZE);
@@ -142,7 +144,7 @@ TEST_SLOW(sixteen_megabytes_come_back_as_they_went, 60) {
 
 /* ---- waiting ---- */
 
-TEST_ONCE(a_send_into_a_full_pipe_waits_until_its_time_out) {
+PIPE_TEST_ONCE(a_send_into_a_full_pipe_waits_until_its_time_out) {
     spork_pipe *ends[2];
     char byte;
     size_t size;
@@ -166,7 +168,7 @@ TEST_ONCE(a_send_into_a_full_pipe_waits_until_its_time_out) {
     free_pipe(ends);
 }
 
-TEST_ONCE(a_poll_and_a_receive_give_up_after_their_time_out) {
+PIPE_TEST_ONCE(a_poll_and_a_receive_give_up_after_their_time_out) {
     spork_pipe *ends[2];
     int64_t number;
     make_pipe(ends, false);
@@ -191,7 +193,7 @@ static int send_numbers(spork_pipe *end, int64_t sender, int64_t count) {
 }
 SPORK_TASK(int, send_numbers, spork_pipe *, int64_t, int64_t);
 
-TEST(many_may_send_at_one_end_each_in_its_order) {
+PIPE_TEST(many_may_send_at_one_end_each_in_its_order) {
     enum { SENDERS = 4, EACH = 1000 };
     spork_pipe *ends[2];
     spork_process *children[SENDERS];
@@ -247,7 +249,7 @@ static bool take_what_is_there(spork_pipe *end, int64_t *next, int *ended) {
     return true;
 }
 
-TEST(who_polls_the_pipes_of_four_children_sees_all_ten_messages_of_each) {
+PIPE_TEST(who_polls_the_pipes_of_four_children_sees_all_ten_messages_of_each) {
     spork_pipe *ends[SENDERS][2];
     spork_process *children[SENDERS];
     int64_t next[SENDERS] = {0};
@@ -272,7 +274,7 @@ TEST(who_polls_the_pipes_of_four_children_sees_all_ten_messages_of_each) {
     }
 }
 
-TEST_ONCE(what_was_sent_before_the_end_was_freed_is_received_then_end_of_file) {
+PIPE_TEST_ONCE(what_was_sent_before_the_end_was_freed_is_received_then_end_of_file) {
     spork_pipe *ends[2];
     int64_t number;
     make_pipe(ends, false);
@@ -290,7 +292,7 @@ TEST_ONCE(what_was_sent_before_the_end_was_freed_is_received_then_end_of_file) {
     spork_pipe_free(ends[0]);
 }
 
-TEST_ONCE(a_closed_end_is_of_no_use_and_gone_for_the_other) {
+PIPE_TEST_ONCE(a_closed_end_is_of_no_use_and_gone_for_the_other) {
     spork_pipe *ends[2];
     int64_t number;
     make_pipe(ends, false);
@@ -310,7 +312,7 @@ static int send_two_and_end(spork_pipe *end) {
 }
 SPORK_TASK(int, send_two_and_end, spork_pipe *);
 
-TEST(the_end_of_a_child_is_end_of_file_though_the_parent_still_has_both_ends) {
+PIPE_TEST(the_end_of_a_child_is_end_of_file_though_the_parent_still_has_both_ends) {
     needs_a_process_to_kill();
     spork_pipe *ends[2];
     int64_t number;
@@ -324,7 +326,7 @@ TEST(the_end_of_a_child_is_end_of_file_though_the_parent_still_has_both_ends) {
     free_pipe(ends);
 }
 
-TEST(it_is_end_of_file_too_when_the_child_was_joined_before_anybody_looked) {
+PIPE_TEST(it_is_end_of_file_too_when_the_child_was_joined_before_anybody_looked) {
     needs_a_process_to_kill();
     spork_pipe *ends[2];
     int64_t number;
@@ -343,7 +345,7 @@ static int say_and_wait(spork_pipe *end) {
 }
 SPORK_TASK(int, say_and_wait, spork_pipe *);
 
-TEST(the_killing_of_a_child_is_end_of_file_and_a_broken_pipe) {
+PIPE_TEST(the_killing_of_a_child_is_end_of_file_and_a_broken_pipe) {
     needs_a_process_to_kill();
     spork_pipe *ends[2];
     int64_t number;
@@ -376,7 +378,7 @@ static int read_to_end(spork_pipe *end, spork_queue *report) {
 }
 SPORK_TASK(int, read_to_end, spork_pipe *, spork_queue *);
 
-TEST(a_sibling_sees_the_end_of_a_killed_one_while_the_parent_is_busy_elsewhere) {
+PIPE_TEST(a_sibling_sees_the_end_of_a_killed_one_while_the_parent_is_busy_elsewhere) {
     needs_a_process_to_kill();
     spork_pipe *ends[2];
     spork_queue *report = NULL;
@@ -399,12 +401,20 @@ TEST(a_sibling_sees_the_end_of_a_killed_one_while_the_parent_is_busy_elsewhere) 
     spork_queue_free(report);
 }
 
-TEST_ONCE(wrong_arguments_are_errors_not_crashes) {
+PIPE_TEST_ONCE(wrong_arguments_are_errors_not_crashes) {
     spork_pipe *ends[2];
     spork_value value;
     size_t size;
     FAILS(SPORK_EINVAL, spork_pipe_new(NULL, &ends[1], NULL));
     FAILS(SPORK_EINVAL, spork_pipe_new(&ends[0], NULL, NULL));
+    FAILS(SPORK_EINVAL, spork_pipe_new(&ends[0], &ends[1], &(spork_pipe_options){.backing = 3}));
+    const spork_pipe_options named = {.backing = SPORK_PIPE_NAMED};
+    if (native_is_windows()) {
+        OK(spork_pipe_new(&ends[0], &ends[1], &named));
+        free_pipe(ends);
+    } else {
+        FAILS(SPORK_ENOTSUP, spork_pipe_new(&ends[0], &ends[1], &named));
+    }
     make_pipe(ends, false);
     FAILS(SPORK_EINVAL, spork_pipe_send_bytes(NULL, "x", 1, 0));
     FAILS(SPORK_EINVAL, spork_pipe_send_bytes(ends[0], NULL, 1, 0));

@@ -9,11 +9,13 @@
    process. From then on its own hold of "the other end" no longer counts for it: when the
    other process is gone, sends are SPORK_EPIPE and receives SPORK_EEOF.
 
-   On Windows a pipe is a named pipe. There, an end that is sent needs its sender alive until
-   it has arrived (else it is SPORK_EPEERDIED), a receiver that is killed between taking a
-   message from the system and keeping it in shared memory takes that message along, and the
-   objects whose handles are in messages that nobody will receive, since all holders of the
-   pipe were killed, go when the family does. On POSIX none of this is so. */
+   On Windows a pipe is a named pipe, unless the ring is asked for. With a named pipe, an end
+   that is sent needs its sender alive until it has arrived (else it is SPORK_EPEERDIED), a
+   receiver that is killed between taking a message from the system and keeping it in shared
+   memory takes that message along, and the objects whose handles are in messages that nobody
+   will receive, since all holders of the pipe were killed, go when the family does. With the
+   ring, which is what a pipe is on POSIX, none of this is so, and a message needs no call of
+   the system while both ends are awake. */
 #ifndef SPORK_PIPE_H
 #define SPORK_PIPE_H
 
@@ -21,15 +23,23 @@
 #include "spork/error.h"
 #include "spork/value.h"
 
+typedef enum spork_pipe_backing {
+    SPORK_PIPE_DEFAULT, /* rings on POSIX, a named pipe on Windows */
+    SPORK_PIPE_RING,    /* a ring each way, in shared memory; everywhere */
+    SPORK_PIPE_NAMED    /* a named pipe; Windows */
+} spork_pipe_backing;
+
 typedef struct spork_pipe_options {
     bool one_way; /* the first end only receives, the second only sends */
+    spork_pipe_backing backing;
 } spork_pipe_options;
 
 SPORK_BEGIN
 
 /* Makes both ends; each is to be freed with spork_pipe_free.
-   Errors: SPORK_EINVAL, SPORK_ENOGUARD (before spork_init), SPORK_ENOMEM, SPORK_ENOSPACE,
-   SPORK_ELIMIT (threads, processes or objects of the family), SPORK_ESYSTEM. */
+   Errors: SPORK_EINVAL, SPORK_ENOTSUP (the backing), SPORK_ENOGUARD (before spork_init),
+   SPORK_ENOMEM, SPORK_ENOSPACE, SPORK_ELIMIT (threads, processes or objects of the family),
+   SPORK_ESYSTEM. */
 SPORK_API int spork_pipe_new(spork_pipe **first, spork_pipe **second,
                              const spork_pipe_options *options);
 
